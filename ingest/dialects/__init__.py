@@ -1,0 +1,1 @@
+"""One file a dialect: decode its bytes, form its answer."""

@@ -1,0 +1,1 @@
+"""Tests: unit without services, integration with real ones, acceptance through real processes."""

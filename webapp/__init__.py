@@ -1,0 +1,1 @@
+"""Rows in, answers out: storage, search, access, pages, and the Django project itself."""

@@ -1,0 +1,1 @@
+"""The PostgreSQL backend: django-timescaledb where the extension exists, plain PostgreSQL where not."""

@@ -1,0 +1,1 @@
+"""Migrations of the log tables: thin pointers at the numbered SQL files."""

@@ -1,0 +1,1 @@
+"""up, down, status, token, search, tail and the rest."""
