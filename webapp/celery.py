@@ -1,10 +1,20 @@
 """The Celery application of worker, beat and Flower. Messages carry no data: a lost one costs a second."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 app = Celery("logboom")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+@beat_init.connect
+def watch_beat(**_: Any) -> None:
+    """Beat's probes; settings are not to be read before this process knows its role."""
+    from webapp import beat
+
+    beat.start()

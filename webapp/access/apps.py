@@ -1,0 +1,9 @@
+"""Who may send and who may read: sources, tokens, grants."""
+
+from django.apps import AppConfig
+
+
+class AccessConfig(AppConfig):
+    name = "webapp.access"
+    label = "access"
+    verbose_name = "Access"
