@@ -52,6 +52,7 @@ INGEST_THREADS = env.integer("INGEST_THREADS", 8, least=2, most=256)
 WORKER_THREADS = env.integer("WORKER_THREADS", 2, least=1, most=64)
 WORKER_NAME = env.text("WORKER_NAME", "worker-0")  # stable over restarts: its leases are freed by this name
 SPILL_DIR = Path(env.text("SPILL_DIR", str(BASE_DIR / "var" / "spill")))
+SPILL_BYTES = env.integer("SPILL_BYTES", 8 * 1024**3, least=1024**2)  # of all files; beyond: stays in the broker
 SPILL_ALWAYS = env.flag("SPILL_ALWAYS", False)  # every batch takes the spill path: for tests
 TOKEN_SECONDS = env.integer("TOKEN_SECONDS", 3600, least=60)  # how long an as_of is good
 QUERY_SECONDS = env.number("QUERY_SECONDS", 10.0, least=0.1, most=600.0)

@@ -1,0 +1,149 @@
+"""The flusher: spill files into the database, oldest first, while the breaker is closed; and the breaker's
+prober.
+
+Order of a file: every batch committed, then the broker told, then the file removed. Killed in between, the
+file is flushed again and the ledger skips what it knows. A file that keeps failing is stepped over, tried
+less and less often and in smaller and smaller groups, so that it can keep neither its neighbours nor the
+breaker busy.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.buffer import Buffer, Claimed
+from ingest.errors import BrokerGone
+from webapp.logs.errors import Busy, ForeignCluster, Outage, Poison, StoreError
+from workers.breaker import Breaker
+from workers.database import Database
+from workers.errors import Damaged
+from workers.settle import settle
+from workers.spill import Contents
+from workers.spool import BAD, OLD, Spool
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A file that failed: how often in a row, and when to try again."""
+
+    failures: int
+    not_before: float
+
+
+class Flusher:
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        buffer: Buffer,
+        database: Database,
+        breaker: Breaker,
+        group_batches: int,
+        group_rows: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spool = spool
+        self._buffer = buffer
+        self._database = database
+        self._breaker = breaker
+        self._group_batches = group_batches
+        self._group_rows = group_rows
+        self._clock = clock
+        self._trouble: dict[Path, Trouble] = {}
+
+    def step(self) -> bool:
+        """Probe, or flush one file; False when there was nothing to do."""
+        if not self._breaker.closed:
+            return self._probe()
+        path = self._next()
+        if path is None:
+            return False
+        self._try(path)
+        return True
+
+    def _probe(self) -> bool:
+        if not self._breaker.may_probe():
+            return False
+        try:
+            self._database.probe()
+        except StoreError as error:  # a lock or a full disk too: it did not write, so it is not back
+            self._breaker.fail(str(error))
+            log.warning("the database is still away: %s", error)
+            return False
+        self._breaker.succeed()
+        log.info("the database is back")
+        return True
+
+    def _next(self) -> Path | None:
+        """The oldest file that is not paused; troubled ones after all others."""
+        now = self._clock()
+        ready = []
+        for path in self._spool.waiting():
+            trouble = self._trouble.get(path)
+            if trouble is None:
+                return path
+            if trouble.not_before <= now:
+                ready.append((trouble.failures, path))
+        return min(ready)[1] if ready else None
+
+    def _try(self, path: Path) -> None:
+        try:
+            self.flush(path)
+        except (Outage, ForeignCluster) as error:
+            self._breaker.fail(str(error))
+            self._step_over(path, error)
+        except (Busy, Poison, BrokerGone, OSError) as error:
+            self._step_over(path, error)
+        else:
+            self._trouble.pop(path, None)
+
+    def _step_over(self, path: Path, error: Exception) -> None:
+        failures = self._failures(path) + 1
+        self._trouble[path] = Trouble(failures, self._clock() + min(2.0**failures, LONGEST_PAUSE))
+        log.warning("spill file %s: not stored (%d. time): %s", path, failures, error)
+
+    def _failures(self, path: Path) -> int:
+        trouble = self._trouble.get(path)
+        return trouble.failures if trouble else 0
+
+    def flush(self, path: Path) -> None:
+        """The file's batches are stored and the file is gone, or set aside with what could not be read."""
+        try:
+            contents = self._spool.read(path)
+        except Damaged as error:
+            self._spool.set_aside(path, BAD, str(error))
+            return
+        if self._spool.too_old(contents):
+            self._spool.set_aside(
+                path, OLD, "older than the ledger remembers: storing it could store it twice"
+            )
+            return
+        self._store(contents, failures=self._failures(path))
+        if contents.damage is None:
+            self._spool.remove(path)
+        else:
+            self._spool.set_aside(path, BAD, f"{contents.damage}; {len(contents.batches)} batches saved")
+
+    def _store(self, contents: Contents, *, failures: int) -> None:
+        most = max(1, self._group_batches >> failures)
+        for group in groups(contents.batches, most, self._group_rows):
+            for moves in settle(self._database, group):
+                self._buffer.finish(moves)
+
+
+def groups(batches: Sequence[Claimed], most_batches: int, most_rows: int) -> Iterator[list[Claimed]]:
+    """In order, each within both bounds but never empty."""
+    group: list[Claimed] = []
+    for batch in batches:
+        if group and (len(group) == most_batches or sum(b.rows for b in group) + batch.rows > most_rows):
+            yield group
+            group = []
+        group.append(batch)
+    if group:
+        yield group

@@ -1,0 +1,61 @@
+"""Whether this worker gets on. Liveness is progress: a process that is there but stands still must be killed,
+and a kill is always safe here.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prometheus_client import Gauge
+
+HEARTBEAT = Gauge(
+    "logboom_worker_heartbeat_seconds", "When this worker was last seen to get on, seconds since 1970"
+)
+LOOP_SECONDS = 60.0  # a loop that said nothing for longer hangs; the flusher may be in a call or two
+HINT_SECONDS = 90.0  # hints go out and none ever comes in: the consumer stands still
+
+
+class Pulse:
+    def __init__(
+        self, file: Path, *, step_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = file
+        self._step_seconds = step_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._loops: dict[str, float] = {}
+        self._steps: dict[int, float] = {}
+        self._unanswered_since: float | None = None
+
+    def beat(self, loop: str) -> None:
+        self._loops[loop] = self._clock()
+        if self.live():
+            HEARTBEAT.set_to_current_time()
+            self._file.touch()
+
+    def hinted(self) -> None:
+        """Something is due and this worker has just said so."""
+        with self._lock:
+            if self._unanswered_since is None:
+                self._unanswered_since = self._clock()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        me = threading.get_ident()
+        with self._lock:
+            self._unanswered_since = None
+            self._steps[me] = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._steps[me]
+
+    def live(self) -> bool:
+        now = self._clock()
+        with self._lock:
+            deaf = self._unanswered_since is not None and now - self._unanswered_since > HINT_SECONDS
+            stuck = any(now - began > self._step_seconds for began in self._steps.values())
+        return not deaf and not stuck and all(now - beat <= LOOP_SECONDS for beat in self._loops.values())

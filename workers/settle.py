@@ -1,0 +1,106 @@
+"""From batches to final moves: what the pump does with a claim and the flusher with a spill file.
+
+One transaction a group. A batch that killed five workers is not even parsed; bytes that are no envelope, and
+a batch that the database refuses by itself, go to quarantine in a transaction of their own.
+"""
+
+import logging
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from prometheus_client import Counter, Histogram
+
+from ingest import envelope
+from ingest.buffer import Claimed, Move, State
+from webapp.logs import store
+from webapp.logs.errors import Poison
+from webapp.logs.store import Outcome, Unit
+from workers import poison
+from workers.database import Database
+
+log = logging.getLogger(__name__)
+
+DEATHS = 5  # workers a batch may kill before it is put away unparsed
+
+ROWS = Counter("logboom_stored_rows_total", "Rows of batches stored by this worker")
+BATCHES = Counter("logboom_settled_batches_total", "Batches that reached a final state", ["state"])
+GROUP_SECONDS = Histogram(
+    "logboom_group_seconds",
+    "Unpacking and storing one group",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+QUARANTINED = Counter("logboom_quarantined_batches_total", "Batches put into quarantine whole", ["reason"])
+
+
+def settle(database: Database, batches: Sequence[Claimed]) -> Iterator[list[Move]]:
+    """Yields the moves of each transaction once it is committed.
+
+    Raises Outage, Busy or ForeignCluster at the first that is not; nothing is tried after it.
+    """
+    readable: list[tuple[Claimed, Unit]] = []
+    for batch in batches:
+        if batch.deaths >= DEATHS:
+            yield [_put_away(database, batch, "deadly", f"{batch.deaths} workers died over this batch")]
+            continue
+        try:
+            readable.append((batch, Unit(batch.batch, batch.acceptance, envelope.unpack(batch.payload))))
+        except envelope.UnreadableEnvelope as error:
+            yield [_put_away(database, batch, "unreadable", str(error))]
+    with GROUP_SECONDS.time():
+        yield from poison.bisect(readable, _storing(database), _refusing(database))
+
+
+def _storing(database: Database) -> Callable[[Sequence[tuple[Claimed, Unit]]], list[Move]]:
+    def store_group(group: Sequence[tuple[Claimed, Unit]]) -> list[Move]:
+        units = [unit for _, unit in group]
+        try:
+            outcomes = database.call(lambda connection: store.store(connection, units))
+        except (
+            ValueError,
+            OverflowError,
+            struct.error,
+        ) as error:  # a value that its column's bytes cannot hold
+            database.close()
+            raise Poison(f"{type(error).__name__}: {error}") from error
+        ROWS.inc(sum(batch.rows for batch, _ in group))
+        return [_move(outcome, State.STORED) for outcome in outcomes]
+
+    return store_group
+
+
+def _refusing(database: Database) -> Callable[[tuple[Claimed, Unit], Poison], Move]:
+    def refuse(pair: tuple[Claimed, Unit], error: Poison) -> Move:
+        batch, unit = pair
+        return _put_away(
+            database, batch, "poison", str(error), unit.envelope.dialect, unit.envelope.received_us
+        )
+
+    return refuse
+
+
+def _put_away(
+    database: Database, batch: Claimed, reason: str, detail: str, dialect: str = "", received_us: int = 0
+) -> Move:
+    log.error("batch %s of source %d put into quarantine: %s: %s", batch.batch, batch.source, reason, detail)
+    QUARANTINED.labels(reason).inc()
+    outcome = database.call(
+        lambda connection: store.quarantine_batch(
+            connection,
+            batch.batch,
+            batch.acceptance,
+            batch.source,
+            dialect,
+            received_us or time.time_ns() // 1000,
+            reason,
+            detail,
+            batch.payload,
+        )
+    )
+    return _move(outcome, State.QUARANTINED)
+
+
+def _move(outcome: Outcome, final: State) -> Move:
+    state = final if outcome.stored else State.DUPLICATE
+    BATCHES.labels(state.value).inc()
+    return Move(outcome.batch, outcome.acceptance, state)
