@@ -1,0 +1,121 @@
+"""The connection to the broker: how it is opened, how a script is run, what its errors mean, what it must be.
+
+No client of ours repeats a command by itself: a repeat that nobody decided on hides how long a thread waits.
+Repeating is decided in `admission.py`, and is safe there since every script may be run twice.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import redis
+from redis import exceptions
+
+from ingest.errors import BrokerFull, BrokerGone, WeakBroker
+
+logger = logging.getLogger(__name__)
+
+SCRIPTS = Path(__file__).with_name("lua")
+# Error replies that a server gives while it cannot serve, rather than because the command was wrong.
+NOT_NOW = ("LOADING", "MISCONF", "BUSY", "MASTERDOWN", "NOREPLICAS", "READONLY", "TRYAGAIN", "CLUSTERDOWN")
+WANTED = {
+    "appendonly": ("yes", "every accepted batch would be lost when it restarts"),
+    "appendfsync": ("always", "what was acknowledged could be lost when it is killed"),
+    "maxmemory-policy": ("noeviction", "it would drop accepted batches when memory runs out"),
+}
+
+
+def connect(url: str, *, timeout: float = 5.0) -> redis.Redis:
+    """A thread-safe client that gives up after `timeout` seconds and never repeats a command by itself."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 2.0),
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=None,
+    )
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Turns the client library's errors into ours; what remains is a bug and passes through."""
+    try:
+        yield
+    except exceptions.OutOfMemoryError as error:
+        raise BrokerFull("The broker is full.", retry_after=5) from error
+    except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError) as error:
+        raise BrokerGone(f"The broker does not answer: {error}") from error
+    except exceptions.ResponseError as error:
+        if not str(error).startswith(NOT_NOW):
+            raise
+        raise BrokerGone(f"The broker cannot serve now: {error}") from error
+
+
+class Script:
+    """One file of `lua/`, with `common.lua` put between its shebang and its body."""
+
+    def __init__(self, name: str) -> None:
+        shebang, body = (SCRIPTS / f"{name}.lua").read_text().split("\n", 1)
+        self.text = "\n".join([shebang, (SCRIPTS / "common.lua").read_text(), body])
+        self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(self, client: redis.Redis, *args: bytes | str | int) -> Any:
+        with speaking():
+            try:
+                return client.evalsha(self.sha, 0, *args)
+            except exceptions.NoScriptError:  # a fresh or restarted server: scripts are not in its file
+                client.script_load(self.text)
+                return client.evalsha(self.sha, 0, *args)
+
+
+def memory(client: redis.Redis) -> tuple[int, int]:
+    """(bytes that count against the bound, the bound; 0 = none set)"""
+    with speaking():
+        info = client.info("memory")
+    return int(info["used_memory"]) - int(info.get("mem_not_counted_for_evict", 0)), int(info["maxmemory"])
+
+
+def check_durable(client: redis.Redis) -> None:
+    """Raises WeakBroker, one sentence with the cure, for a broker that could lose what it acknowledged."""
+    settings = configuration(client)
+    for name, (wanted, otherwise) in WANTED.items():
+        given = settings.get(name)
+        if given is None:
+            logger.warning("the broker does not tell its %s: make sure that it is %s", name, wanted)
+        elif given != wanted:
+            raise WeakBroker(
+                f"The broker has {name} {given}, and {otherwise}: set {name} {wanted} in its configuration."
+            )
+    if settings.get("maxmemory") == "0":
+        raise WeakBroker(
+            "The broker has no maxmemory, and would take in batches until the machine kills it: "
+            "set maxmemory to what it may use, and give its volume three times that."
+        )
+
+
+def configuration(client: redis.Redis) -> Mapping[str, str]:
+    """What CONFIG GET says; managed servers refuse it, and INFO then tells all but appendfsync."""
+    with speaking():
+        try:
+            found = cast(dict[Any, Any], client.config_get(*WANTED, "maxmemory"))
+        except (exceptions.NoPermissionError, exceptions.ResponseError) as refusal:
+            if str(refusal).startswith(NOT_NOW):
+                raise
+            return from_info(client.info())
+    return {as_text(name): as_text(value) for name, value in found.items()}
+
+
+def from_info(info: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "appendonly": "yes" if info.get("aof_enabled") else "no",
+        "maxmemory-policy": str(info.get("maxmemory_policy", "")),
+        "maxmemory": str(info.get("maxmemory", "0")),
+    }
+
+
+def as_text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
