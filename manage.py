@@ -6,6 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from webapp.local import installation
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+    installation.adopt(sys.argv)
     execute_from_command_line(sys.argv)

@@ -1,0 +1,100 @@
+"""Every process of Logboom is one command, named once here and used by `make up`, Compose and chart alike.
+
+`manage.py role NAME` sets ROLE and becomes the command. Addresses come from the environment: BIND for what
+the world talks to (web and ingest); Flower stays on loopback, or on FLOWER_BIND where another container's web
+role is its only caller.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from webapp import env
+
+BASE = Path(__file__).resolve().parent.parent
+CELERY = [sys.executable, "-m", "celery", "-A", "webapp.celery", "--quiet"]
+GRANIAN = [sys.executable, "-m", "granian", "--workers", "1", "--no-ws"]
+STOP_SECONDS = "15"  # granian's: longer than a request may wait for the broker (BROKER_WAIT_SECONDS)
+
+BIND = env.text("BIND", "127.0.0.1")
+WEB_PORT = env.integer("WEB_PORT", 8000, least=1, most=65535)
+INGEST_PORT = env.integer("INGEST_PORT", 8001, least=1, most=65535)
+
+
+def web() -> list[str]:
+    listen = ["--host", BIND, "--port", str(WEB_PORT), "--workers-kill-timeout", STOP_SECONDS]
+    return [*GRANIAN, "--interface", "asgi", *listen, "webapp.asgi:application"]
+
+
+def ingest() -> list[str]:
+    threads = str(env.integer("INGEST_THREADS", 8, least=2, most=256))
+    listen = ["--host", BIND, "--port", str(INGEST_PORT), "--workers-kill-timeout", STOP_SECONDS]
+    return [
+        *GRANIAN,
+        "--interface",
+        "wsgi",
+        "--blocking-threads",
+        threads,
+        *listen,
+        "webapp.wsgi:application",
+    ]
+
+
+def worker() -> list[str]:
+    """Threads: tasks wait for PostgreSQL, and one process means one set of leases and one spill directory."""
+    name = f"{env.text('WORKER_NAME', 'worker-0')}@%h"
+    threads = str(env.integer("WORKER_THREADS", 2, least=1, most=64))
+    pool = ["-Q", "ingest,maint", "-P", "threads", "-c", threads, "-E"]
+    return [*CELERY, "worker", *pool, "--without-gossip", "--without-mingle", "-n", name]
+
+
+def beat() -> list[str]:
+    """No pid file: one that a kill left behind would keep the next beat from starting."""
+    return [*CELERY, "beat", "--pidfile="]
+
+
+def flower() -> list[str]:
+    """Read-only twice: its own switch here, and the proxy in front passes nothing but GET."""
+    port = str(env.integer("FLOWER_PORT", 5555, least=1, most=65535))
+    listen = [f"--address={env.text('FLOWER_BIND', '127.0.0.1')}", f"--port={port}", "--url_prefix=flower"]
+    # Workers send events by themselves and take no remote commands: asking them would only time out.
+    quiet = ["--enable_events=False", "--logging=critical", "--max_tasks=10000"]
+    return [*CELERY, "flower", *listen, "--read_only=True", *quiet]
+
+
+def migrate() -> list[str]:
+    return [sys.executable, str(BASE / "manage.py"), "migrate", "--no-input"]
+
+
+def producer() -> list[str]:
+    rate = str(env.number("DEMO_RATE", 5.0, least=0.01, most=100_000.0))
+    return [sys.executable, str(BASE / "logboom"), "produce", "--rate", rate]
+
+
+ROLES: dict[str, Callable[[], list[str]]] = {
+    "web": web,
+    "ingest": ingest,
+    "worker": worker,
+    "beat": beat,
+    "flower": flower,
+    "migrate": migrate,
+    "producer": producer,
+}
+SETTINGS_ROLES = {"migrate": "manage", "producer": "manage"}  # what settings.py calls them, where it differs
+
+
+def command(name: str) -> list[str]:
+    return ROLES[name]()
+
+
+def settings_role(name: str) -> str:
+    return SETTINGS_ROLES.get(name, name)
+
+
+def become(name: str) -> None:
+    """Replace this process by the role's."""
+    os.environ["ROLE"] = settings_role(name)
+    os.chdir(BASE)
+    argv = command(name)
+    os.execv(argv[0], argv)
