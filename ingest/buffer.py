@@ -165,11 +165,6 @@ class Depth:
     memory_max: int  # 0: no bound is set
 
     @property
-    def batches(self) -> int:
-        """Queued, in line or leased."""
-        return self.due + self.leased
-
-    @property
     def memory_share(self) -> float:
         return self.memory_used / self.memory_max if self.memory_max else 0.0
 

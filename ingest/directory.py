@@ -1,0 +1,133 @@
+"""Who may send: token digests and sources, published to the broker so that ingest needs no database.
+
+The whole directory is one JSON document under `directory`; `directory:version` changes with every publication
+and is all that a reader asks for, at most once a second. A reader goes on with what it has while the broker
+is away. Where there has never been a directory the answer is NoDirectory (503), never 401: an agent that is
+answered 401 throws its lines away. Tokens are known by their SHA-256 only; they have 160 random bits, so no
+slow hash is needed.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import msgspec
+import redis
+
+from ingest.broker import Script, speaking
+from ingest.errors import BrokerGone, NoDirectory
+
+Scope = Literal["ingest", "read", "admin"]
+
+PUBLISH = Script("publish")
+CHECK_SECONDS = 1.0
+TOKEN = re.compile(rf"lb_({'|'.join(get_args(Scope))})_([a-z2-7]{{32}})([a-z2-7]{{6}})")
+
+
+class TokenEntry(msgspec.Struct, frozen=True):
+    source: int  # where an ingest token's lines go; 0 for a token without one
+    scope: Scope
+    name: str
+    disabled: bool = False
+
+
+class SourceEntry(msgspec.Struct, frozen=True):
+    name: str
+    weight: int = 1
+    retention_days: int = 30
+    identical_is_retry: bool = False
+
+
+class Directory(msgspec.Struct, frozen=True):
+    version: int  # given by publish; what the document itself says is not looked at
+    tokens: dict[str, TokenEntry]  # by digest
+    sources: dict[int, SourceEntry]
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Directory)
+
+
+def encode(directory: Directory) -> bytes:
+    return _encoder.encode(directory)
+
+
+def publish(client: redis.Redis, directory: Directory) -> int:
+    """Replaces the directory, and gives the version it got. Publishers take turns by themselves."""
+    return int(PUBLISH.run(client, encode(directory)))
+
+
+class DirectoryReader:
+    """Thread-safe. One thread asks for a new version while the others go on with the last one."""
+
+    def __init__(self, client: redis.Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._asking = threading.Lock()
+        self._checked = float("-inf")
+        self._last: Directory | None = None
+
+    def get(self) -> Directory:
+        if self._clock() - self._checked < CHECK_SECONDS and self._last is not None:
+            return self._last
+        # The first directory is waited for; a newer one is not.
+        if self._asking.acquire(blocking=self._last is None):
+            try:
+                self._refresh()
+            finally:
+                self._asking.release()
+        if self._last is None:
+            raise NoDirectory("The directory of tokens has not been published yet.", retry_after=5)
+        return self._last
+
+    def _refresh(self) -> None:
+        if self._clock() - self._checked < CHECK_SECONDS:
+            return  # another thread has asked while this one waited for the lock
+        self._checked = self._clock()
+        try:
+            self._last = fetch(self._client, self._last)
+        except BrokerGone as error:
+            if self._last is None:
+                raise NoDirectory(f"The directory cannot be read: {error.detail}", retry_after=5) from error
+
+
+def fetch(client: redis.Redis, last: Directory | None) -> Directory | None:
+    """The directory if its version is another than the last one's, else the last one.
+
+    A broker that came back empty has none: the last one stands until it is published again.
+    """
+    with speaking():
+        version = int(client.get("directory:version") or 0)
+        if not version or (last is not None and version == last.version):
+            return last
+        # Read after its version: at worst it is newer, and read once more a second later.
+        document = client.get("directory")
+    if document is None:
+        return last
+    return msgspec.structs.replace(_decoder.decode(document), version=version)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def make_token(scope: Scope) -> str:
+    body = f"lb_{scope}_{base64.b32encode(secrets.token_bytes(20)).decode().lower()}"
+    return body + checksum(body)
+
+
+def well_formed(token: str) -> bool:
+    """Whether it could be ours: a mistyped or cut one is told from an unknown one without a look-up."""
+    return TOKEN.fullmatch(token) is not None and checksum(token[:-6]) == token[-6:]
+
+
+def checksum(body: str) -> str:
+    """Six base32 characters, the upper 30 bits of CRC32."""
+    bits = (binascii.crc32(body.encode()) >> 2) << 10
+    return base64.b32encode(bits.to_bytes(5, "big")).decode().lower()[:6]
