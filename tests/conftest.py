@@ -1,9 +1,37 @@
-"""What every test shares: settings that a bare checkout lacks, and the real servers."""
+"""What every test shares: the real servers and databases, each started when it is first asked for."""
 
 import os
 
-os.environ.setdefault("SECRET_KEY", "tests only: not a secret, never in a production path " + "x" * 20)
+from tests.database import (
+    any_database_url,
+    database_url,
+    django_db_modify_db_settings,
+    django_logs_url,
+    pytest_terminal_summary,
+    template_apache,
+    template_community,
+    template_plain_15,
+    template_plain_18,
+    timescale_url,
+)
+from tests.servers import broker, postgres_url, server_dir, valkey_url
 
-from tests.servers import broker, postgres_url, server_dir, valkey_url  # noqa: E402
+# Processes that tests start must not take the settings' stand-in (environment.py) for a real database.
+os.environ.pop("DATABASE_URL", None)
 
-__all__ = ["broker", "postgres_url", "server_dir", "valkey_url"]
+__all__ = [
+    "any_database_url",
+    "broker",
+    "database_url",
+    "django_db_modify_db_settings",
+    "django_logs_url",
+    "postgres_url",
+    "pytest_terminal_summary",
+    "server_dir",
+    "template_apache",
+    "template_community",
+    "template_plain_15",
+    "template_plain_18",
+    "timescale_url",
+    "valkey_url",
+]

@@ -1,0 +1,72 @@
+"""Whose transaction ids the segments are: the cluster and the timeline, and the base added to every id.
+
+After a logical restore, a point-in-time restore or a failover, PostgreSQL may give out ids again that lie in
+stored rows. So a writer compares the cluster's identity with log_origin when it connects, and stores nothing
+on a difference until `manage.py rebase` has lifted the base above the highest segment there is.
+
+Both functions below are open to an ordinary role. pg_control_checkpoint() is behind by one checkpoint right
+after a promotion; the name of the current WAL file is not, but a standby has none.
+"""
+
+from typing import Any, NamedTuple
+
+import psycopg
+
+from webapp.logs.errors import ForeignCluster, Outage
+
+IDENTITY = """
+SELECT system_identifier::text,
+       CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
+       pg_is_in_recovery()
+FROM pg_control_system()
+"""
+
+
+class Identity(NamedTuple):
+    system: str
+    timeline: int
+
+
+def identity(conn: psycopg.Connection[Any]) -> Identity:
+    """The cluster this connection writes to. A standby is an outage: nothing can be stored there."""
+    row = conn.execute(IDENTITY).fetchone()
+    assert row is not None
+    if row[2]:
+        raise Outage("the server is a standby")
+    return Identity(row[0], row[1])
+
+
+def check_origin(conn: psycopg.Connection[Any]) -> None:
+    """Once per connection, before anything is stored."""
+    here = identity(conn)
+    row = conn.execute("SELECT system_identifier, timeline FROM log_origin").fetchone()
+    if row is None:
+        raise ForeignCluster("log_origin is empty: run `manage.py migrate`")
+    kept = Identity(*row)
+    if here != kept:
+        raise ForeignCluster(
+            f"rows were stored in cluster {kept.system}, timeline {kept.timeline}; this is cluster "
+            f"{here.system}, timeline {here.timeline}: run `manage.py rebase`"
+        )
+
+
+def rebase(conn: psycopg.Connection[Any]) -> int:
+    """Lifts the base above every stored segment and takes this cluster as the origin; returns the base.
+
+    The lock waits for every transaction that has read the old base and holds back the next ones: a segment's
+    number and the in-progress ids of a token are then always of the same base.
+    """
+    with conn.transaction():
+        conn.execute("LOCK TABLE log_batch, log_segment IN SHARE ROW EXCLUSIVE MODE")
+        here = identity(conn)
+        row = conn.execute(
+            """
+            UPDATE log_origin SET system_identifier = %s, timeline = %s, base = greatest(
+                base, (SELECT coalesce(max(seg), 0) FROM log_segment), (SELECT coalesce(max(seg), 0) FROM log_batch))
+            RETURNING base
+            """,
+            here,
+        ).fetchone()
+        assert row is not None, "log_origin is empty: migrate first"
+        return int(row[0])
