@@ -5,7 +5,7 @@ or a token is published to the broker once its transaction has committed, becaus
 """
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -13,6 +13,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
+
+from ingest import directory
 
 PREFIX_SHOWN = (
     4  # random characters of a token that stay readable: enough to tell two apart, useless to guess
@@ -171,9 +173,7 @@ def create_token(
 
 def token_value(token: Token) -> str:
     """Give the token a fresh secret: the value goes to its holder, the digest stays."""
-    from ingest import directory
-
-    value = directory.make_token(token.scope)
+    value = directory.make_token(cast(directory.Scope, token.scope))
     token.digest = directory.digest(value)
     token.prefix = value[: len(f"lb_{token.scope}_") + PREFIX_SHOWN]
     return value

@@ -9,13 +9,14 @@ of two could lay an older directory over a newer one.
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import cast
 
 import redis
 from django.conf import settings
 from django.db import connection, transaction
 
-from ingest import buffer, directory
-from ingest.errors import IngestError, NoDirectory
+from ingest import broker, directory
+from ingest.errors import IngestError
 from webapp.access.models import Source, Token
 
 LOCK = 0x4C_42_44_49  # "LBDI": any number that nothing else in this database locks
@@ -27,72 +28,65 @@ log = logging.getLogger(__name__)
 def build() -> directory.Directory:
     """What the tables say now. Disabled and expired tokens stay in it: ingest then says so."""
     return directory.Directory(
-        version=0,
-        tokens={token.digest: entry(token) for token in Token.objects.all()},
-        sources={
-            source.pk: directory.SourceEntry(
-                name=source.name,
-                weight=source.weight,
-                retention_days=source.retention_days,
-                identical_is_retry=source.identical_is_retry,
-            )
-            for source in Source.objects.all()
-        },
+        version=0,  # the broker counts publications
+        tokens={token.digest: token_entry(token) for token in Token.objects.all()},
+        sources={source.pk: source_entry(source) for source in Source.objects.all()},
     )
 
 
-def entry(token: Token) -> directory.TokenEntry:
+def token_entry(token: Token) -> directory.TokenEntry:
     return directory.TokenEntry(
-        source=token.source_id or 0, scope=token.scope, name=token.name, disabled=not token.active
+        source=token.source_id or 0,
+        scope=cast(directory.Scope, token.scope),
+        name=token.name,
+        disabled=not token.active,
+    )
+
+
+def source_entry(source: Source) -> directory.SourceEntry:
+    return directory.SourceEntry(
+        name=source.name,
+        weight=source.weight,
+        retention_days=source.retention_days,
+        identical_is_retry=source.identical_is_retry,
     )
 
 
 def publish() -> None:
-    """Lay the tables' state into the broker. Raises what the broker raises."""
-    client = buffer.connect(settings.BROKER_URL, timeout=SECONDS)
-    try:
-        with my_turn():
-            directory.publish(client, build())
-    finally:
-        client.close()
+    """Lay the tables' state into the broker. Raises IngestError where the broker does not take it."""
+    with my_turn() as client:
+        directory.publish(client, build())
 
 
 def publish_soon() -> None:
     """After a change: now if the broker is there, else it is beat that does it."""
     try:
         publish()
-    except (redis.RedisError, IngestError) as error:
+    except IngestError as error:
         log.warning("the directory was not published (%s); beat publishes it within five seconds", error)
 
 
 def publish_if_missing() -> bool:
     """Publish if the broker holds none, or another than the tables say; tells whether it did."""
-    client = buffer.connect(settings.BROKER_URL, timeout=SECONDS)
+    with my_turn() as client:
+        wanted = build()
+        if same(directory.fetch(client, None), wanted):
+            return False
+        directory.publish(client, wanted)
+        return True
+
+
+@contextlib.contextmanager
+def my_turn() -> Iterator[redis.Redis]:
+    """The broker, while no other publisher has it."""
+    client = broker.connect(settings.BROKER_URL, timeout=SECONDS)
     try:
-        with my_turn():
-            wanted = build()
-            if same(held(client), wanted):
-                return False
-            directory.publish(client, wanted)
-            return True
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            yield client
     finally:
         client.close()
 
 
-@contextlib.contextmanager
-def my_turn() -> Iterator[None]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        yield
-
-
-def held(client: redis.Redis) -> directory.Directory | None:
-    try:
-        return directory.DirectoryReader(client).get()
-    except NoDirectory:
-        return None
-
-
-def same(one: directory.Directory | None, other: directory.Directory) -> bool:
-    """The version apart, which only counts publications."""
-    return one is not None and (one.tokens, one.sources) == (other.tokens, other.sources)
+def same(held: directory.Directory | None, wanted: directory.Directory) -> bool:
+    return held is not None and (held.tokens, held.sources) == (wanted.tokens, wanted.sources)

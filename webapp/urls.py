@@ -1,0 +1,23 @@
+"""The web's addresses. The ingest port has its own: ingest/urls.py."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from webapp import flower
+from webapp.ui.login import Login
+from webapp.ui.misdirected import ingest_elsewhere
+
+urlpatterns = [
+    path("", include("webapp.ui.urls")),
+    path("", include("webapp.api.urls")),
+    path("logs", ingest_elsewhere, name="ingest-elsewhere"),
+    path("api/v1/logs", ingest_elsewhere),
+    path("login/", Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("flower/", flower.proxy, {"path": ""}, name="flower"),
+    path("flower/<path:path>", flower.proxy, name="flower-page"),
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/", admin.site.urls),
+]
