@@ -6,12 +6,11 @@ Publishers take turns under an advisory lock and read the tables only once they 
 of two could lay an older directory over a newer one.
 """
 
-import contextlib
 import logging
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import cast
 
-import redis
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -54,7 +53,7 @@ def source_entry(source: Source) -> directory.SourceEntry:
 
 def publish() -> None:
     """Lay the tables' state into the broker. Raises IngestError where the broker does not take it."""
-    with my_turn() as client:
+    with closing(broker.connect(settings.BROKER_URL, timeout=SECONDS)) as client, my_turn():
         directory.publish(client, build())
 
 
@@ -68,7 +67,7 @@ def publish_soon() -> None:
 
 def publish_if_missing() -> bool:
     """Publish if the broker holds none, or another than the tables say; tells whether it did."""
-    with my_turn() as client:
+    with closing(broker.connect(settings.BROKER_URL, timeout=SECONDS)) as client, my_turn():
         wanted = build()
         if same(directory.fetch(client, None), wanted):
             return False
@@ -76,16 +75,12 @@ def publish_if_missing() -> bool:
         return True
 
 
-@contextlib.contextmanager
-def my_turn() -> Iterator[redis.Redis]:
-    """The broker, while no other publisher has it."""
-    client = broker.connect(settings.BROKER_URL, timeout=SECONDS)
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            yield client
-    finally:
-        client.close()
+@contextmanager
+def my_turn() -> Iterator[None]:
+    """While no other publisher is at it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        yield
 
 
 def same(held: directory.Directory | None, wanted: directory.Directory) -> bool:
