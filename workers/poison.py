@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from webapp.logs.errors import Poison
 
-
 Unit = TypeVar("Unit")
 Settled = TypeVar("Settled")
 

@@ -13,11 +13,13 @@ from prometheus_client import Counter, Histogram
 
 from ingest import envelope
 from ingest.buffer import Claimed, Move, State
-from webapp.logs import store
+from ingest.record import LogRecord
+from webapp.logs import copy, store
 from webapp.logs.errors import Poison
 from webapp.logs.store import Outcome, Unit
 from workers import poison
-from workers.database import Database
+from workers.database import Connection, Database
+from workers.sift import sift
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +50,8 @@ def settle(database: Database, batches: Sequence[Claimed]) -> Iterator[list[Move
         except envelope.UnreadableEnvelope as error:
             yield [_put_away(database, batch, "unreadable", str(error))]
     with GROUP_SECONDS.time():
-        yield from poison.bisect(readable, _storing(database), _refusing(database))
+        store_group = _storing(database)
+        yield from poison.bisect(readable, store_group, _refusing(database, store_group))
 
 
 def _storing(database: Database) -> Callable[[Sequence[tuple[Claimed, Unit]]], list[Move]]:
@@ -69,14 +72,24 @@ def _storing(database: Database) -> Callable[[Sequence[tuple[Claimed, Unit]]], l
     return store_group
 
 
-def _refusing(database: Database) -> Callable[[tuple[Claimed, Unit], Poison], Move]:
+def _refusing(
+    database: Database, store_group: Callable[[Sequence[tuple[Claimed, Unit]]], list[Move]]
+) -> Callable[[tuple[Claimed, Unit], Poison], Move]:
     def refuse(pair: tuple[Claimed, Unit], error: Poison) -> Move:
         batch, unit = pair
-        return _put_away(
-            database, batch, "poison", str(error), unit.envelope.dialect, unit.envelope.received_us
-        )
+        try:
+            sifted = sift(unit, lambda records: database.call(lambda connection: _try(connection, records)))
+            return store_group([(batch, sifted)])[0]
+        except Poison:
+            envelope = unit.envelope
+            return _put_away(database, batch, "poison", str(error), envelope.dialect, envelope.received_us)
 
     return refuse
+
+
+def _try(connection: Connection, records: list[LogRecord]) -> None:
+    with connection.transaction(force_rollback=True), connection.cursor() as cursor:
+        copy.copy_rows(cursor, records, source=0, seg=0, first_pos=0)
 
 
 def _put_away(
@@ -95,6 +108,7 @@ def _put_away(
             reason,
             detail,
             batch.payload,
+            batch.rows,
         )
     )
     return _move(outcome, State.QUARANTINED)

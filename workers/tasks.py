@@ -1,4 +1,4 @@
-"""What Celery runs: glue only. A message says "something is due" and carries no data, so a lost one costs a second.
+"""What Celery runs: glue only. A message says "something is due" and no more: a lost one costs a second.
 
 Each task returns what it did; Flower shows that. None raises for what can happen to a healthy installation:
 Celery would acknowledge the message all the same, and print a stack nobody needs.

@@ -1,0 +1,366 @@
+"""The pump on a real broker and a real database: what is claimed is stored once, or kept."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+
+from ingest.buffer import Buffer, Move, Offer, State
+from ingest.envelope import Envelope, unpack
+from ingest.errors import BrokerGone
+from tests.batches import offer
+from tests.faults import FaultyFiles, frozen, proxied
+from webapp.logs import store
+from workers.breaker import Breaker
+from workers.database import Connection, Database
+from workers.flusher import Flusher
+from workers.pump import Pump, Step
+from workers.spool import Files, Spool
+
+OWNER = "worker-0"
+NOWHERE = "postgresql://logboom@127.0.0.1:1/nowhere"
+
+
+class Bench:
+    """One worker's parts, without Celery."""
+
+    def __init__(self, broker: redis.Redis, url: str, directory: Path, files: Files | None = None) -> None:
+        self.url = url
+        self.buffer = Buffer(broker)
+        self.breaker = Breaker(dice=lambda: 0.5)
+        self.spool = Spool(directory, most_bytes=1024**3, files=files)
+        self.hints = 0
+        self.connect_to(url)
+
+    def connect_to(
+        self,
+        url: str,
+        seconds: float = 5,
+        *,
+        connect: Callable[[str], Connection] = store.connect,
+        spill_always: bool = False,
+    ) -> None:
+        self.database = Database(url, seconds=seconds, connect=connect)
+        self.pump = Pump(
+            owner=OWNER,
+            buffer=self.buffer,
+            database=self.database,
+            breaker=self.breaker,
+            spool=self.spool,
+            hint=self.hint,
+            spill_always=spill_always,
+        )
+        self.flusher = Flusher(
+            spool=self.spool,
+            buffer=self.buffer,
+            database=self.database,
+            breaker=self.breaker,
+            group_batches=16,
+            group_rows=10_000,
+        )
+
+    def hint(self) -> None:
+        self.hints += 1
+
+    def accept(self, *offers: Offer) -> None:
+        for one in offers:
+            self.buffer.accept(one)
+
+    def state(self, one: Offer) -> State | None:
+        return self.buffer.state(one.batch)
+
+    def stored(self) -> Counter[str]:
+        with psycopg.connect(self.url) as conn:
+            return Counter(dict(conn.execute("SELECT message, count(*) FROM log GROUP BY 1").fetchall()))
+
+    def quarantined(self) -> dict[uuid.UUID, str]:
+        with psycopg.connect(self.url) as conn:
+            return dict(conn.execute("SELECT batch, reason FROM quarantine").fetchall())
+
+    def wait_for_probe(self) -> None:
+        while not self.breaker.closed:
+            self.flusher.step()
+
+    def close(self) -> None:
+        self.database.close()
+        self.spool.close()
+
+
+@pytest.fixture
+def bench(broker: redis.Redis, database_url: str, tmp_path: Path) -> Iterator[Bench]:
+    with closing(Bench(broker, database_url, tmp_path / "spill")) as bench:
+        yield bench
+
+
+def test_an_empty_queue_is_no_work(bench: Bench) -> None:
+    assert bench.pump.step() == Step("idle")
+
+
+def test_a_group_is_stored_in_one_transaction_and_the_broker_told(bench: Bench) -> None:
+    offers = [offer("a", "b"), offer("c")]
+    bench.accept(*offers)
+    assert bench.pump.step() == Step("stored", batches=2, rows=3)
+    assert bench.stored() == Counter(a=1, b=1, c=1)
+    assert [bench.state(one) for one in offers] == [State.STORED] * 2
+    with psycopg.connect(bench.url) as conn:
+        assert conn.execute("SELECT count(*) FROM log_segment").fetchone() == (1,)
+
+
+def test_when_more_is_due_the_next_hint_goes_out_before_storing(bench: Bench) -> None:
+    bench.accept(*(offer(str(n)) for n in range(20)))
+    assert bench.pump.step().batches == 16
+    assert bench.hints == 1
+    assert bench.pump.step().batches == 4
+    assert bench.hints == 1
+
+
+def test_a_redelivery_after_a_lost_answer_is_stored_once(bench: Bench) -> None:
+    one = offer("a")
+    bench.accept(one)
+    claim = bench.buffer.claim(OWNER)
+    with store.connect(bench.url) as conn:
+        unit = store.Unit(one.batch, claim.batches[0].acceptance, store_envelope(one))
+        store.store(conn, [unit])
+    bench.buffer.free(OWNER)  # killed before it told the broker
+    assert bench.pump.step() == Step("stored", batches=1, rows=1)
+    assert bench.stored() == Counter(a=1)
+    assert bench.state(one) is State.STORED
+
+
+def store_envelope(one: Offer) -> Envelope:
+    return unpack(one.payload)
+
+
+def test_a_batch_that_is_no_envelope_goes_to_quarantine_and_its_neighbour_is_stored(bench: Bench) -> None:
+    bad, good = offer("x", payload=b"not an envelope"), offer("good")
+    bench.accept(bad, good)
+    bench.pump.step()
+    assert bench.stored() == Counter(good=1)
+    assert bench.quarantined() == {bad.batch: "unreadable"}
+    assert (bench.state(bad), bench.state(good)) == (State.QUARANTINED, State.STORED)
+
+
+def test_a_batch_that_killed_five_workers_is_put_away_unparsed(bench: Bench) -> None:
+    deadly, good = offer("deadly"), offer("good")
+    bench.accept(deadly)
+    for _ in range(5):
+        bench.buffer.claim(OWNER)
+        bench.buffer.free(OWNER)
+    bench.accept(good)
+    bench.pump.step()
+    bench.pump.step()
+    assert bench.quarantined() == {deadly.batch: "deadly"}
+    assert bench.stored() == Counter(good=1)
+
+
+def test_a_line_that_the_database_refuses_goes_to_quarantine_and_every_other_is_stored(bench: Bench) -> None:
+    bad = offer("one", "two\0nul", "three")
+    bench.accept(offer("before"), bad, offer("after"))
+    bench.pump.step()
+    assert bench.stored() == Counter(before=1, one=1, three=1, after=1)
+    with psycopg.connect(bench.url) as conn:
+        found = conn.execute("SELECT batch, line, reason FROM quarantine").fetchall()
+    assert found == [(bad.batch, 2, "refused_by_database")]
+
+
+def test_a_batch_with_nothing_but_refused_lines_is_quarantined_whole(bench: Bench) -> None:
+    bad = offer(*(f"{n}\0" for n in range(40)))
+    bench.accept(bad, offer("good"))
+    bench.pump.step()
+    assert bench.quarantined() == {bad.batch: "poison"}
+    assert bench.stored() == Counter(good=1)
+
+
+def test_a_lock_hands_the_batch_back_without_opening_the_breaker(bench: Bench) -> None:
+    one = offer("a")
+    bench.accept(one)
+    bench.connect_to(bench.url, connect=impatient)
+    with psycopg.connect(bench.url) as other:
+        other.execute("LOCK TABLE log_batch IN EXCLUSIVE MODE")
+        assert bench.pump.step() == Step("returned", batches=1)
+    assert bench.breaker.closed
+    assert bench.buffer.depth().leased == 1  # delayed, for about a second
+    assert deaths(bench, one) == 0
+
+
+def impatient(url: str) -> Connection:
+    connection = store.connect(url)
+    connection.execute("SET lock_timeout = '50ms'")
+    return connection
+
+
+def deaths(bench: Bench, one: Offer) -> int:
+    known = bench.buffer.known(one.batch)
+    assert known is not None
+    return known.deaths
+
+
+def test_a_gone_database_opens_the_breaker_and_the_broker_keeps_what_is_fresh(bench: Bench) -> None:
+    bench.connect_to(NOWHERE)
+    one = offer("a")
+    bench.accept(one)
+    assert bench.pump.step() == Step("returned", batches=1)
+    assert not bench.breaker.closed
+    assert bench.pump.step() == Step("waiting")
+    assert bench.spool.waiting() == []
+    assert (bench.state(one), deaths(bench, one)) == (State.QUEUED, 0)
+
+
+def test_in_an_outage_a_crowded_broker_spills_and_the_flusher_stores_it_afterwards(
+    bench: Bench, broker: redis.Redis
+) -> None:
+    offers = [offer(f"{n}") for n in range(40)]
+    bench.accept(*offers)
+    bench.connect_to(NOWHERE)
+    with crowded(broker):
+        assert bench.pump.step() == Step("spilled", batches=16, rows=16)
+        assert bench.pump.step() == Step("spilled", batches=24, rows=24)
+    assert {bench.state(one) for one in offers} == {State.SPILLED}
+    bench.connect_to(bench.url)
+    bench.wait_for_probe()
+    while bench.flusher.step():
+        pass
+    assert bench.stored() == Counter({f"{n}": 1 for n in range(40)})
+    assert {bench.state(one) for one in offers} == {State.STORED}
+    assert bench.spool.waiting() == []
+
+
+class crowded:
+    """The broker looks 90 % full."""
+
+    def __init__(self, broker: redis.Redis) -> None:
+        self.broker = broker
+
+    def __enter__(self) -> None:
+        self.before = self.broker.config_get("maxmemory")["maxmemory"]
+        used = int(self.broker.info("memory")["used_memory"])
+        self.broker.config_set("maxmemory", int(used / 0.9))
+
+    def __exit__(self, *_: object) -> None:
+        self.broker.config_set("maxmemory", self.before)
+
+
+def test_always_spilling_stores_everything_once(bench: Bench) -> None:
+    bench.connect_to(bench.url, spill_always=True)
+    bench.accept(offer("a"), offer("b"))
+    assert bench.pump.step() == Step("spilled", batches=2, rows=2)
+    assert bench.stored() == Counter()
+    assert bench.flusher.step()
+    assert bench.stored() == Counter(a=1, b=1)
+
+
+def test_a_full_volume_leaves_the_batches_in_the_broker_and_the_breaker_alone(
+    broker: redis.Redis, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "spill").mkdir()
+    full = FaultyFiles(tmp_path / "spill", fail_at=1, failure=OSError(28, "No space left on device"))
+    with closing(Bench(broker, database_url, tmp_path / "spill", full)) as bench:
+        bench.connect_to(database_url, spill_always=True)
+        one = offer("a")
+        bench.accept(one)
+        assert bench.pump.step() == Step("returned", batches=1)
+        assert bench.state(one) is State.QUEUED
+        assert bench.breaker.closed
+
+
+def test_a_hung_database_costs_the_deadline_and_no_more(bench: Bench, broker: redis.Redis) -> None:
+    one = offer("a")
+    bench.accept(one)
+    bench.connect_to(bench.url, seconds=0.5)
+    bench.database.call(lambda connection: None)
+    with frozen(backend(bench)), crowded(broker):
+        assert bench.pump.step() == Step("spilled", batches=1, rows=1)
+        assert not bench.breaker.closed
+    bench.connect_to(bench.url)
+    bench.wait_for_probe()
+    bench.flusher.step()
+    assert bench.stored() == Counter(a=1)
+
+
+def backend(bench: Bench) -> int:
+    return bench.database.call(lambda connection: connection.info.backend_pid)
+
+
+def test_a_black_hole_between_us_and_the_database_is_an_outage_that_heals(bench: Bench) -> None:
+    parts = urlsplit(bench.url)
+    assert parts.port is not None
+    with proxied(parts.port) as proxy:
+        bench.connect_to(bench.url.replace(f":{parts.port}/", f":{proxy.port}/"), seconds=0.5)
+        bench.accept(offer("a"))
+        bench.database.call(lambda connection: None)
+        proxy.swallow()
+        assert bench.pump.step() == Step("returned", batches=1)
+        assert not bench.breaker.closed
+        proxy.mend()
+        bench.wait_for_probe()
+        while bench.pump.step() != Step("stored", batches=1, rows=1):
+            pass
+        bench.database.close()
+    assert bench.stored() == Counter(a=1)
+
+
+def test_a_database_that_only_reads_keeps_the_breaker_open(bench: Bench) -> None:
+    bench.breaker.fail("gone")
+    bench.connect_to(bench.url, connect=read_only)
+    while bench.breaker.reason == "gone":
+        bench.flusher.step()
+    assert "read-only" in bench.breaker.reason
+    assert not bench.breaker.closed
+
+
+def read_only(url: str) -> Connection:
+    connection = store.connect(url)
+    connection.execute("SET default_transaction_read_only = on")
+    return connection
+
+
+def test_a_foreign_cluster_stores_nothing_and_keeps_everything(bench: Bench) -> None:
+    with psycopg.connect(bench.url) as conn:
+        conn.execute("UPDATE log_origin SET system_identifier = '1'")
+    one = offer("a")
+    bench.accept(one)
+    assert bench.pump.step() == Step("returned", batches=1)
+    assert "rebase" in bench.breaker.reason
+    assert bench.stored() == Counter()
+    assert bench.state(one) is State.QUEUED
+
+
+def test_what_the_broker_could_not_hear_is_told_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = offer("a")
+    bench.accept(one)
+
+    def deaf(moves: list[Move]) -> int:
+        raise BrokerGone("restarting")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.buffer, "finish", deaf)
+        assert bench.pump.step() == Step("stored", batches=1, rows=1)
+    assert bench.state(one) is State.QUEUED
+    bench.pump.tell.again()
+    assert bench.state(one) is State.STORED
+
+
+def test_an_unforeseen_error_hands_the_batches_back(bench: Bench) -> None:
+    def broken(url: str) -> Connection:
+        raise RuntimeError("a bug")
+
+    one = offer("a")
+    bench.accept(one)
+    bench.connect_to(bench.url, connect=broken)
+    with pytest.raises(RuntimeError):
+        bench.pump.step()
+    assert (bench.state(one), deaths(bench, one)) == (State.QUEUED, 0)
+    assert bench.buffer.depth().leased == 1  # delayed: no hot loop
+
+
+def test_a_stopping_pump_claims_nothing(bench: Bench) -> None:
+    bench.accept(offer("a"))
+    bench.pump.stopping.set()
+    assert bench.pump.step() == Step("stopping")
+    assert bench.buffer.depth().leased == 0
