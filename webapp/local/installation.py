@@ -54,10 +54,10 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def keep_secret(name: str, value: str | None = None) -> str:
-    """The secret of this name, made now if it never was (or `value`, when the caller brings it)."""
+def keep_secret(name: str, value: str | None = None, *, replace: bool = False) -> str:
+    """The secret of this name, made now if it never was (as `value`, when the caller brings one)."""
     kept = read(SECRETS)
-    if name not in kept:
+    if replace or name not in kept:
         kept[name] = value or secrets.token_urlsafe(24)
         write(SECRETS, kept)
     return str(kept[name])
@@ -67,9 +67,11 @@ def adopt(arguments: list[str]) -> None:
     """Let a bare `manage.py X` run with what `make up` set up. A process with a SECRET_KEY brings its own."""
     if env.text("SECRET_KEY"):
         return
-    for name, value in read(ENVIRONMENT).items():
-        os.environ.setdefault(name, value)
-    if arguments[1:2] and arguments[1] in LOCAL_COMMANDS:
+    command = arguments[1] if len(arguments) > 1 else ""
+    if command != "up":  # which decides anew
+        for name, value in read(ENVIRONMENT).items():
+            os.environ.setdefault(name, value)
+    if command in LOCAL_COMMANDS:
         os.environ.setdefault("SECRET_KEY", NO_KEY)
 
 

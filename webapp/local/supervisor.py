@@ -7,10 +7,12 @@ deaths and starts again what is due; whoever waits for something calls it in a l
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from webapp.local.children import spawn
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds before a restart; doubles with each early death
 SETTLED_SECONDS = 30.0  # a child that lived this long has its early deaths forgiven
 READY_SECONDS = 60.0
+ERROR = re.compile(r"\w*(Error|Exception|Improperly\w+|FATAL|Broker)\b.*:|\berror:")
 
 
 class StartError(RuntimeError):
@@ -53,7 +56,13 @@ class Running:
     show: Callable[[str], None] | None  # where its lines go besides the file, for one that runs once
     began: float = field(default_factory=time.monotonic)
     lines: logs.Lines = field(default_factory=logs.Lines)
-    last: str = "(it said nothing)"
+    said: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+
+    @property
+    def last(self) -> str:
+        """The line that tells most about a failure: the last that names an error, else the last."""
+        errors = [line for line in self.said if ERROR.search(line)]
+        return (errors or list(self.said) or ["(it said nothing)"])[-1]
 
 
 class Supervisor:
@@ -137,7 +146,8 @@ class Supervisor:
         for line in running.lines.feed(chunk):
             running.log.write(line)
             text = line.decode(errors="replace")
-            running.last = text.strip() or running.last
+            if text.strip():
+                running.said.append(text.strip())
             if running.show:
                 running.show(text)
             elif self.showing:

@@ -74,12 +74,17 @@ def made(where: Path | None = None) -> bool:
 
 
 def launch(
-    directory: Path, port: int, *, settings: Mapping[str, str] | None = None, password: str = ""
+    directory: Path,
+    port: int,
+    *,
+    where: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    password: str = "",
 ) -> servers.Launch:
     return servers.postgres_launch(
         directory,
         port,
-        bin_dir=root() / BIN,
+        bin_dir=(where or root()) / BIN,
         settings={**SETTINGS, **(settings or {})},
         password=password,
     )

@@ -1,0 +1,46 @@
+"""What `make up` says once everything runs: the addresses, and the first line to send and to find."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webapp.local import installation, prepare
+
+EDITIONS = {
+    "plain": "plain PostgreSQL: one partition a day",
+    "apache": "Apache edition: hypertable",
+    "community": "Community edition: hypertable, columnstore",
+}
+
+
+def text(facts: Mapping[str, Any], seconds: float, *, demo: bool) -> str:
+    prepared = installation.read(prepare.RESULT)
+    lines = [
+        "",
+        row(f"Logboom is up ({seconds:.0f} s)", "make down stops it, your data stays"),
+        row(f"Dashboard  {facts['web_url']}", account(facts, made=prepared["admin_made"])),
+        row(f"Send here  {facts['ingest_url']}", f"Queue (Flower)  {facts['flower_url']}"),
+        f"  Stored in  {prepared['server']} ({EDITIONS[facts['edition']]})",
+        "  Your first line:",
+        *curl(facts),
+        "  Then:  ./logboom search hello    ./logboom tail    ./logboom ship /var/log/*.log",
+    ]
+    if demo:
+        lines.append(f'  Demo lines are in source "{prepare.DEMO}"; `manage.py up --no-demo` starts without.')
+    return "\n".join([*lines, ""])
+
+
+def row(left: str, right: str) -> str:
+    return f"  {left:<43} {right}"
+
+
+def account(facts: Mapping[str, Any], *, made: bool) -> str:
+    if made:
+        return f"user {facts['admin_user']}   password {facts['admin_password']}  (shown once)"
+    return f"user {facts['admin_user']}   password as it was"
+
+
+def curl(facts: Mapping[str, Any]) -> list[str]:
+    return [
+        f'    curl {facts["ingest_url"]}/api/v1/logs -H "Authorization: Bearer {facts["ingest_token"]}" \\',
+        """      -H "Content-Type: application/json" -d '{"service":"hello","message":"my first line"}'""",
+    ]
