@@ -2,6 +2,7 @@
 
 import os
 
+from tests.brokers import any_broker, any_broker_url, buffer
 from tests.database import (
     any_database_url,
     database_url,
@@ -20,8 +21,11 @@ from tests.servers import broker, postgres_url, server_dir, valkey_url
 os.environ.pop("DATABASE_URL", None)
 
 __all__ = [
+    "any_broker",
+    "any_broker_url",
     "any_database_url",
     "broker",
+    "buffer",
     "database_url",
     "django_db_modify_db_settings",
     "django_logs_url",

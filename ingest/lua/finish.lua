@@ -7,6 +7,7 @@ local NAME = { p = 'spilled', s = 'stored', d = 'duplicate', x = 'quarantined' }
 local now = now_ms()
 local moved, drained = 0, 0
 
+-- `0 - rows`, since `-rows` of no rows is -0, which Redis 7.0 refuses in the middle of a move.
 local function leave_queue(id, source, rows)
   call('DEL', 'b:' .. id)
   call('ZREM', 'queued', id)
@@ -14,14 +15,14 @@ local function leave_queue(id, source, rows)
     dequeue(id, source)
   end
   call('HINCRBY', 'held', 'qb:' .. source, -1)
-  call('HINCRBY', 'held', 'qr:' .. source, -rows)
+  call('HINCRBY', 'held', 'qr:' .. source, 0 - rows)
   drained = drained + rows
 end
 
 local function leave_spill(minute, source, dialect, rows)
-  count(minute, source, dialect, 'spilled', -rows)
+  count(minute, source, dialect, 'spilled', 0 - rows)
   call('HINCRBY', 'held', 'pb:' .. source, -1)
-  call('HINCRBY', 'held', 'pr:' .. source, -rows)
+  call('HINCRBY', 'held', 'pr:' .. source, 0 - rows)
 end
 
 local function move(id, acceptance, to)
