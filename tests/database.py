@@ -178,5 +178,4 @@ def django_logs_url(transactional_db: None) -> str:
     """Django's test database with no line in it: for tests that post rows and then ask the API for them."""
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as conn:
         conn.execute("TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired")
-        conn.execute("UPDATE log_class SET floor = 'epoch'")
     return str(settings.DATABASE_URL)

@@ -1,8 +1,9 @@
 """Records into COPY BINARY with as little work per row as Python allows.
 
-A binary COPY carries no types: the server takes eight bytes for a timestamptz whoever wrote them. So psycopg's C
-row writer is told the types of what a record holds already (microseconds, raw bytes, prepared JSON), not those
-of the columns. (Told `jsonb`, it would store prepared JSON as one JSON string, silently.)
+A binary COPY carries no types: the server takes eight bytes for a timestamptz whoever wrote them. So
+psycopg's C row writer is told the types of what a record holds already (microseconds, raw bytes, prepared
+JSON), not those of the columns. (Told `jsonb`, it would store prepared JSON as one JSON string, silently.)
+Integers are cut to their column's width without a word: a record's were checked where it was made.
 """
 
 from collections.abc import Iterable

@@ -57,7 +57,9 @@ def initialise(conn: psycopg.Connection[Any], retention_days: int) -> Edition:
         [edition.value, *origin.identity(conn)],
     )
     conn.execute(
-        "INSERT INTO log_class (name, table_name, days) VALUES ('default', 'log', %s)", [retention_days]
+        "INSERT INTO log_class (name, table_name, days, floor)"
+        " VALUES ('default', 'log', %s, date_trunc('day', now(), 'UTC') - %s * interval '1 day')",
+        [retention_days, retention_days],
     )
     return edition
 
@@ -77,22 +79,24 @@ def forget(conn: psycopg.Connection[Any]) -> None:
     known_days(conn).clear()
 
 
-def ensure(conn: psycopg.Connection[Any], days: Iterable[int]) -> None:
+def ensure(conn: psycopg.Connection[Any], days: Iterable[int]) -> int:
     """Makes the partition or chunk of each day that lacks one. Wants autocommit: each is a transaction."""
     known = known_days(conn)
-    missing = sorted(set(days) - known)
-    if not missing:
-        return
+    unknown = sorted(set(days) - known)
+    if not unknown:
+        return 0
     make = make_partition if kept(conn) is Edition.PLAIN else make_chunk
-    for day in missing:
-        make(conn, day)
+    made = 0
+    for day in unknown:
+        made += make(conn, day)
         known.add(day)
+    return made
 
 
-def ensure_ahead(conn: psycopg.Connection[Any]) -> None:
-    """Yesterday to three days ahead: the days of nearly every line."""
+def ensure_ahead(conn: psycopg.Connection[Any]) -> int:
+    """Yesterday to three days ahead: the days of nearly every line. Returns how many were made."""
     today = (datetime.now(UTC).date() - EPOCH).days
-    ensure(conn, range(today - 1, today + AHEAD_DAYS + 1))
+    return ensure(conn, range(today - 1, today + AHEAD_DAYS + 1))
 
 
 def bounds(day: int) -> tuple[datetime, datetime]:
@@ -104,52 +108,57 @@ def partition_name(day: int) -> str:
     return f"log_p{bounds(day)[0]:%Y%m%d}"
 
 
-def partitions(conn: psycopg.Connection[Any]) -> dict[int, str]:
-    """Every attached day of `log` and the table that holds it, oldest first."""
-    named = partition_rows(conn) if kept(conn) is Edition.PLAIN else chunk_rows(conn)
-    return dict(sorted(named))
-
-
-def partition_rows(conn: psycopg.Connection[Any]) -> list[tuple[int, str]]:
-    rows = conn.execute(
-        "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-        " WHERE inhparent = 'log'::regclass AND NOT inhdetachpending"
-    ).fetchall()
-    return [(day_of(name), name) for (name,) in rows]
-
-
-def chunk_rows(conn: psycopg.Connection[Any]) -> list[tuple[int, str]]:
-    rows = conn.execute(
-        "SELECT (extract(epoch FROM range_start) / 86400)::int, format('%%I.%%I', chunk_schema, chunk_name)"
-        " FROM timescaledb_information.chunks WHERE hypertable_name = 'log' AND hypertable_schema = 'public'",
-        prepare=False,
-    ).fetchall()
-    return [(day, name) for day, name in rows]
-
-
 def day_of(name: str) -> int:
     return (datetime.strptime(name, "log_p%Y%m%d").date() - EPOCH).days
 
 
-def make_partition(conn: psycopg.Connection[Any], day: int) -> None:
+def partitions(conn: psycopg.Connection[Any]) -> dict[int, tuple[str, str]]:
+    """Every attached day of `log`, oldest first, and the schema and name of its table."""
+    rows = conn.execute(PARTITIONS if kept(conn) is Edition.PLAIN else CHUNKS).fetchall()
+    return {day: (schema, name) for day, schema, name in rows}
+
+
+PARTITIONS = """
+SELECT to_date(substr(relname, 6), 'YYYYMMDD') - date '1970-01-01', relnamespace::regnamespace::text, relname
+FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = 'log'::regclass AND NOT inhdetachpending ORDER BY 1
+"""
+CHUNKS = """
+SELECT (extract(epoch FROM range_start) / 86400)::int, chunk_schema, chunk_name
+FROM timescaledb_information.chunks
+WHERE hypertable_name = 'log' AND hypertable_schema = current_schema ORDER BY 1
+"""
+
+
+def make_partition(conn: psycopg.Connection[Any], day: int) -> bool:
     """LIKE and ATTACH: CREATE TABLE ... PARTITION OF would wait for every reader of `log`."""
     start, end = bounds(day)
-    name = sql.Identifier(partition_name(day))
+    name = partition_name(day)
+    table = sql.Identifier(name)
     with conn.transaction():
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [DAY_LOCK])
-        attached = conn.execute(
-            "SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(%s) AND inhparent = 'log'::regclass"
-            " AND NOT inhdetachpending",
-            [partition_name(day)],
-        ).fetchone()
+        there, attached = partition_state(conn, name)
         if attached:
-            return
-        conn.execute(sql.SQL("CREATE TABLE {} (LIKE log INCLUDING ALL)").format(name))
+            return False
+        if not there:  # there and not attached: retention was killed between detaching and dropping it
+            conn.execute(sql.SQL("CREATE TABLE {} (LIKE log INCLUDING ALL)").format(table))
         conn.execute(
             sql.SQL("ALTER TABLE log ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(
-                name, sql.Literal(start), sql.Literal(end)
+                table, sql.Literal(start), sql.Literal(end)
             )
         )
+        return True
+
+
+def partition_state(conn: psycopg.Connection[Any], name: str) -> tuple[bool, bool]:
+    """Whether the table is there, and whether it is a partition that rows can go to."""
+    row = conn.execute(
+        "SELECT to_regclass(%s) IS NOT NULL, EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(%s)"
+        " AND inhparent = 'log'::regclass AND NOT inhdetachpending)",
+        [name, name],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
 
 
 MAKE_CHUNK = """
@@ -158,17 +167,13 @@ VALUES (%s, now(), 0, 0, 0, 0, 0, '', '', '', '{}')
 """
 
 
-def make_chunk(conn: psycopg.Connection[Any], day: int) -> None:
+def make_chunk(conn: psycopg.Connection[Any], day: int) -> bool:
     """The Apache edition makes a chunk only for a row: one is put in and taken out, seen by nobody."""
     start, end = bounds(day)
     with conn.transaction():
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [DAY_LOCK])
-        there = conn.execute(
-            "SELECT 1 FROM timescaledb_information.chunks WHERE hypertable_name = 'log'"
-            " AND range_start <= %s AND range_end > %s",
-            [start, start],
-        ).fetchone()
-        if there:
-            return
+        if day in partitions(conn):
+            return False
         conn.execute(MAKE_CHUNK, [start])
         conn.execute("DELETE FROM log WHERE time >= %s AND time < %s AND seg = 0", [start, end])
+        return True

@@ -1,4 +1,4 @@
-"""What can go wrong between rows and PostgreSQL, in four words, because the word decides what the worker does.
+"""What can go wrong between rows and PostgreSQL, in four words: the word decides what the worker does.
 
 Outage opens the breaker; Busy hands the batches back; Poison is bisected; ForeignCluster stops all storing
 until a person has run `manage.py rebase`. psycopg's own tree does not separate these: a cancelled query, a
@@ -9,7 +9,7 @@ import psycopg
 
 
 class StoreError(Exception):
-    """Rows were not stored, or it is unknown whether they were: a redelivery settles it through the ledger."""
+    """Rows were not stored, or nobody knows whether they were: a redelivery settles it by the ledger."""
 
 
 class Outage(StoreError):
@@ -25,7 +25,7 @@ class Poison(StoreError):
 
 
 class ForeignCluster(StoreError):
-    """Permanent until `manage.py rebase`: this is not the cluster, or not the timeline, of the stored rows."""
+    """Permanent until `manage.py rebase`: not the cluster, or not the timeline, of the stored rows."""
 
 
 class ReadError(Exception):
@@ -45,6 +45,7 @@ OUTAGES = frozenset({"57P01", "57P02", "57P03", "57P04", "3D000", "25006", "5330
 OUTAGE_CLASSES = frozenset({"08", "28"})
 # Data exceptions, integrity, a limit of the program: the row's fault. A missing table or right is not.
 POISON_CLASSES = frozenset({"22", "23", "54"})
+POISONS = frozenset({"08P01"})  # "protocol violation": in a binary COPY, a value of the wrong length
 
 
 def missing_partition(error: psycopg.Error) -> bool:
@@ -57,6 +58,8 @@ def classify(error: psycopg.Error) -> StoreError:
     text = str(error).strip() or type(error).__name__
     if state is None:
         return without_state(error, text)
+    if state in POISONS:
+        return Poison(text)
     if state in OUTAGES or state[:2] in OUTAGE_CLASSES:
         return Outage(text)
     if state[:2] in POISON_CLASSES and not missing_partition(error):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from webapp.logs.errors import ForeignCluster, Outage
+from webapp.logs.errors import ForeignCluster, Outage, classify
 
 IDENTITY = """
 SELECT system_identifier::text,
@@ -37,36 +37,47 @@ def identity(conn: psycopg.Connection[Any]) -> Identity:
     return Identity(row[0], row[1])
 
 
-def check_origin(conn: psycopg.Connection[Any]) -> None:
-    """Once per connection, before anything is stored."""
-    here = identity(conn)
+def kept(conn: psycopg.Connection[Any]) -> Identity:
     row = conn.execute("SELECT system_identifier, timeline FROM log_origin").fetchone()
     if row is None:
         raise ForeignCluster("log_origin is empty: run `manage.py migrate`")
-    kept = Identity(*row)
-    if here != kept:
+    return Identity(*row)
+
+
+def check_origin(conn: psycopg.Connection[Any]) -> None:
+    """Once per connection, before anything is stored."""
+    try:
+        here, ours = identity(conn), kept(conn)
+    except psycopg.Error as error:
+        raise classify(error) from error
+    if here != ours:
         raise ForeignCluster(
-            f"rows were stored in cluster {kept.system}, timeline {kept.timeline}; this is cluster "
+            f"lines were stored in cluster {ours.system}, timeline {ours.timeline}; this is cluster "
             f"{here.system}, timeline {here.timeline}: run `manage.py rebase`"
         )
 
 
-def rebase(conn: psycopg.Connection[Any]) -> int:
-    """Lifts the base above every stored segment and takes this cluster as the origin; returns the base.
+REBASE = """
+UPDATE log_origin SET system_identifier = %s, timeline = %s, base = greatest(
+    base, (SELECT coalesce(max(seg), 0) FROM log_segment), (SELECT coalesce(max(seg), 0) FROM log_batch))
+RETURNING base
+"""
+
+
+def rebase(conn: psycopg.Connection[Any]) -> int | None:
+    """Lifts the base above every stored segment and takes this cluster as the origin; None if it is already.
 
     The lock waits for every transaction that has read the old base and holds back the next ones: a segment's
     number and the in-progress ids of a token are then always of the same base.
     """
-    with conn.transaction():
-        conn.execute("LOCK TABLE log_batch, log_segment IN SHARE ROW EXCLUSIVE MODE")
-        here = identity(conn)
-        row = conn.execute(
-            """
-            UPDATE log_origin SET system_identifier = %s, timeline = %s, base = greatest(
-                base, (SELECT coalesce(max(seg), 0) FROM log_segment), (SELECT coalesce(max(seg), 0) FROM log_batch))
-            RETURNING base
-            """,
-            here,
-        ).fetchone()
-        assert row is not None, "log_origin is empty: migrate first"
-        return int(row[0])
+    try:
+        with conn.transaction():
+            conn.execute("LOCK TABLE log_batch, log_segment IN SHARE ROW EXCLUSIVE MODE")
+            here = identity(conn)
+            if here == kept(conn):
+                return None
+            row = conn.execute(REBASE, here).fetchone()
+    except psycopg.Error as error:
+        raise classify(error) from error
+    assert row is not None
+    return int(row[0])

@@ -100,3 +100,9 @@ def quarantine_batch(
     if row is None:
         raise Poison(f"batch {batch} is neither new nor in the ledger")
     return Outcome(batch, acceptance, row[0] == acceptance)
+
+
+def stored_before(conn: psycopg.Connection[Any], batch: uuid.UUID) -> bool:
+    """Whether the ledger has its lines as stored, not as put away: it was committed and nobody was told."""
+    row = conn.execute("SELECT content_hash <> '' FROM log_batch WHERE batch = %s", [batch]).fetchone()
+    return row is not None and bool(row[0])

@@ -1,4 +1,4 @@
-"""A group of batches becomes one transaction: ledger, lines, segment, slots and the refused lines, or nothing.
+"""A group of batches becomes one transaction: ledger, lines, segment, slots and refused lines, or nothing.
 
 Exactly once (I2) rests on the ledger: a batch's id is inserted in the transaction that copies its lines. A
 conflict with the same acceptance number is a redelivery of what is stored already; with another number it is
@@ -81,7 +81,7 @@ def connect(url: str) -> psycopg.Connection[Any]:
 
 
 def store(conn: psycopg.Connection[Any], units: Sequence[Unit]) -> list[Outcome]:
-    """Raises Outage, Busy or Poison; then nothing is stored, or (Outage) it is unknown and a repeat is safe."""
+    """Raises Outage, Busy or Poison: then nothing is stored, or (Outage) nobody knows, and a repeat is safe."""
     ordered = sorted(units, key=lambda unit: unit.batch)
     days = touched([unit.envelope.records for unit in ordered], DAY_US)
     try:
@@ -202,7 +202,9 @@ def copy_units(conn: psycopg.Connection[Any], ledger: Ledger) -> None:
 
 
 SEGMENT = """
-WITH slots AS (INSERT INTO log_segment_slot (slot, seg) SELECT slot, %(seg)s FROM unnest(%(slots)s::int8[]) AS slot)
+WITH slots AS (
+    INSERT INTO log_segment_slot (slot, seg) SELECT slot, %(seg)s FROM unnest(%(slots)s::int8[]) AS slot
+)
 INSERT INTO log_segment (seg, rows, committed, time_min, time_max)
 VALUES (%(seg)s, %(rows)s, clock_timestamp(),
         'epoch'::timestamptz + %(first)s::int8 * interval '1 microsecond',
