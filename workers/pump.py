@@ -53,7 +53,7 @@ class Tell:
         self._lock = threading.Lock()
         self._untold: list[Move] = []
 
-    def finish(self, moves: list[Move]) -> None:
+    def finish(self, moves: Sequence[Move]) -> None:
         try:
             self._buffer.finish(moves)
         except BrokerGone as error:
@@ -196,7 +196,7 @@ class Group:
         self.rows = 0
         self._tell = tell
 
-    def settled(self, moves: list[Move]) -> None:
+    def settled(self, moves: Sequence[Move]) -> None:
         """Committed or synced: the broker may forget them."""
         for move in moves:
             self.rows += self.left.pop(move.batch).rows

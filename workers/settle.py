@@ -14,9 +14,9 @@ from prometheus_client import Counter, Histogram
 from ingest import envelope
 from ingest.buffer import Claimed, Move, State
 from ingest.record import LogRecord
-from webapp.logs import copy, store
+from webapp.logs import copy, quarantine, store
 from webapp.logs.errors import Poison
-from webapp.logs.store import Outcome, Unit
+from webapp.logs.store import Unit
 from workers import poison
 from workers.database import Connection, Database
 from workers.sift import sift
@@ -35,7 +35,7 @@ GROUP_SECONDS = Histogram(
 QUARANTINED = Counter("logboom_quarantined_batches_total", "Batches put into quarantine whole", ["reason"])
 
 
-def settle(database: Database, batches: Sequence[Claimed]) -> Iterator[list[Move]]:
+def settle(database: Database, batches: Sequence[Claimed]) -> Iterator[Sequence[Move]]:
     """Yields the moves of each transaction once it is committed.
 
     Raises Outage, Busy or ForeignCluster at the first that is not; nothing is tried after it.
@@ -67,7 +67,11 @@ def _storing(database: Database) -> Callable[[Sequence[tuple[Claimed, Unit]]], l
             database.close()
             raise Poison(f"{type(error).__name__}: {error}") from error
         ROWS.inc(sum(batch.rows for batch, _ in group))
-        return [_move(outcome, State.STORED) for outcome in outcomes]
+        known_otherwise = {outcome.batch for outcome in outcomes if not outcome.stored}
+        return [
+            _move(batch, State.DUPLICATE if batch.batch in known_otherwise else State.STORED)
+            for batch, _ in group
+        ]
 
     return store_group
 
@@ -95,26 +99,33 @@ def _try(connection: Connection, records: list[LogRecord]) -> None:
 def _put_away(
     database: Database, batch: Claimed, reason: str, detail: str, dialect: str = "", received_us: int = 0
 ) -> Move:
-    log.error("batch %s of source %d put into quarantine: %s: %s", batch.batch, batch.source, reason, detail)
-    QUARANTINED.labels(reason).inc()
-    outcome = database.call(
-        lambda connection: store.quarantine_batch(
+    """A batch that was stored before, by a worker that died before it told, is found so in the ledger."""
+    received_us = received_us or time.time_ns() // 1000
+
+    def put(connection: Connection) -> State:
+        outcome = store.quarantine_batch(
             connection,
             batch.batch,
             batch.acceptance,
             batch.source,
             dialect,
-            received_us or time.time_ns() // 1000,
+            received_us,
             reason,
             detail,
             batch.payload,
             batch.rows,
         )
-    )
-    return _move(outcome, State.QUARANTINED)
+        if not outcome.stored:
+            return State.DUPLICATE
+        return State.STORED if quarantine.stored_before(connection, batch.batch) else State.QUARANTINED
+
+    state = database.call(put)
+    if state is State.QUARANTINED:
+        log.error("batch %s of source %d is in quarantine: %s: %s", batch.batch, batch.source, reason, detail)
+        QUARANTINED.labels(reason).inc()
+    return _move(batch, state)
 
 
-def _move(outcome: Outcome, final: State) -> Move:
-    state = final if outcome.stored else State.DUPLICATE
+def _move(batch: Claimed, state: State) -> Move:
     BATCHES.labels(state.value).inc()
-    return Move(outcome.batch, outcome.acceptance, state)
+    return Move(batch.batch, batch.acceptance, state)

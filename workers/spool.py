@@ -19,15 +19,16 @@ from pathlib import Path
 from prometheus_client import Counter, Gauge
 
 from ingest.buffer import Claimed
+from webapp.logs.retention import LEDGER_DAYS
 from workers import spill
 from workers.errors import DirectoryTaken, SpillFailed
 
 log = logging.getLogger(__name__)
 
-# The ledger forgets a batch 35 days after its commit. A batch may have been committed just before it was
+# The ledger forgets a batch LEDGER_DAYS after its commit. A batch may have been committed just before it was
 # spilled (the answer was lost), so a file is stored only while the ledger certainly still remembers; a day is
 # for clocks.
-OLDEST_DAYS = 34
+OLDEST_DAYS = LEDGER_DAYS - 1
 BAD, OLD = ".bad", ".old"
 
 SPILL_FILES = Gauge("logboom_spill_files", "Spill files that wait to be stored")

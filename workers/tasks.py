@@ -46,7 +46,11 @@ def publish_directory() -> Report:
 
 @app.task(name="logs.ensure_partitions")
 def ensure_partitions() -> Report:
-    return _in_database(lambda connection: {"made": editions.ensure_ahead(connection)})
+    def ensure(connection: Connection) -> Report:
+        editions.ensure_ahead(connection)
+        return {"days": "made ahead"}
+
+    return _in_database(ensure)
 
 
 @app.task(name="logs.retention")
@@ -66,5 +70,5 @@ def _in_database(work: Callable[[Connection], Report], *, seconds: float | None 
         return {"skipped": "the database is away"}
     try:
         return worker.database.call(work, seconds=seconds)
-    except (StoreError, IngestError) as error:
+    except (StoreError, IngestError, redis.RedisError) as error:
         return {"skipped": str(error)}

@@ -1,8 +1,6 @@
 """The pump on a real broker and a real database: what is claimed is stored once, or kept."""
 
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,91 +9,17 @@ import psycopg
 import pytest
 import redis
 
-from ingest.buffer import Buffer, Move, Offer, State
-from ingest.envelope import Envelope, unpack
+from ingest.buffer import Move, Offer, State
+from ingest.envelope import unpack
 from ingest.errors import BrokerGone
 from tests.batches import offer
 from tests.faults import FaultyFiles, frozen, proxied
+from tests.workbench import NOWHERE, OWNER, Bench, bench, crowded
 from webapp.logs import store
-from workers.breaker import Breaker
-from workers.database import Connection, Database
-from workers.flusher import Flusher
-from workers.pump import Pump, Step
-from workers.spool import Files, Spool
+from workers.database import Connection
+from workers.pump import Step
 
-OWNER = "worker-0"
-NOWHERE = "postgresql://logboom@127.0.0.1:1/nowhere"
-
-
-class Bench:
-    """One worker's parts, without Celery."""
-
-    def __init__(self, broker: redis.Redis, url: str, directory: Path, files: Files | None = None) -> None:
-        self.url = url
-        self.buffer = Buffer(broker)
-        self.breaker = Breaker(dice=lambda: 0.5)
-        self.spool = Spool(directory, most_bytes=1024**3, files=files)
-        self.hints = 0
-        self.connect_to(url)
-
-    def connect_to(
-        self,
-        url: str,
-        seconds: float = 5,
-        *,
-        connect: Callable[[str], Connection] = store.connect,
-        spill_always: bool = False,
-    ) -> None:
-        self.database = Database(url, seconds=seconds, connect=connect)
-        self.pump = Pump(
-            owner=OWNER,
-            buffer=self.buffer,
-            database=self.database,
-            breaker=self.breaker,
-            spool=self.spool,
-            hint=self.hint,
-            spill_always=spill_always,
-        )
-        self.flusher = Flusher(
-            spool=self.spool,
-            buffer=self.buffer,
-            database=self.database,
-            breaker=self.breaker,
-            group_batches=16,
-            group_rows=10_000,
-        )
-
-    def hint(self) -> None:
-        self.hints += 1
-
-    def accept(self, *offers: Offer) -> None:
-        for one in offers:
-            self.buffer.accept(one)
-
-    def state(self, one: Offer) -> State | None:
-        return self.buffer.state(one.batch)
-
-    def stored(self) -> Counter[str]:
-        with psycopg.connect(self.url) as conn:
-            return Counter(dict(conn.execute("SELECT message, count(*) FROM log GROUP BY 1").fetchall()))
-
-    def quarantined(self) -> dict[uuid.UUID, str]:
-        with psycopg.connect(self.url) as conn:
-            return dict(conn.execute("SELECT batch, reason FROM quarantine").fetchall())
-
-    def wait_for_probe(self) -> None:
-        while not self.breaker.closed:
-            self.flusher.step()
-
-    def close(self) -> None:
-        self.database.close()
-        self.spool.close()
-
-
-@pytest.fixture
-def bench(broker: redis.Redis, database_url: str, tmp_path: Path) -> Iterator[Bench]:
-    with closing(Bench(broker, database_url, tmp_path / "spill")) as bench:
-        yield bench
+__all__ = ["bench"]
 
 
 def test_an_empty_queue_is_no_work(bench: Bench) -> None:
@@ -125,16 +49,12 @@ def test_a_redelivery_after_a_lost_answer_is_stored_once(bench: Bench) -> None:
     bench.accept(one)
     claim = bench.buffer.claim(OWNER)
     with store.connect(bench.url) as conn:
-        unit = store.Unit(one.batch, claim.batches[0].acceptance, store_envelope(one))
+        unit = store.Unit(one.batch, claim.batches[0].acceptance, unpack(one.payload))
         store.store(conn, [unit])
     bench.buffer.free(OWNER)  # killed before it told the broker
     assert bench.pump.step() == Step("stored", batches=1, rows=1)
     assert bench.stored() == Counter(a=1)
     assert bench.state(one) is State.STORED
-
-
-def store_envelope(one: Offer) -> Envelope:
-    return unpack(one.payload)
 
 
 def test_a_batch_that_is_no_envelope_goes_to_quarantine_and_its_neighbour_is_stored(bench: Bench) -> None:
@@ -157,6 +77,21 @@ def test_a_batch_that_killed_five_workers_is_put_away_unparsed(bench: Bench) -> 
     bench.pump.step()
     assert bench.quarantined() == {deadly.batch: "deadly"}
     assert bench.stored() == Counter(good=1)
+
+
+def test_a_batch_that_was_stored_before_its_fifth_death_counts_as_stored(bench: Bench) -> None:
+    one = offer("a")
+    bench.accept(one)
+    acceptance = bench.buffer.claim(OWNER).batches[0].acceptance
+    with store.connect(bench.url) as conn:
+        store.store(conn, [store.Unit(one.batch, acceptance, unpack(one.payload))])
+    bench.buffer.free(OWNER)
+    for _ in range(4):
+        bench.buffer.claim(OWNER)
+        bench.buffer.free(OWNER)
+    bench.pump.step()
+    assert bench.state(one) is State.STORED
+    assert bench.quarantined() == {}
 
 
 def test_a_line_that_the_database_refuses_goes_to_quarantine_and_every_other_is_stored(bench: Bench) -> None:
@@ -229,21 +164,6 @@ def test_in_an_outage_a_crowded_broker_spills_and_the_flusher_stores_it_afterwar
     assert bench.stored() == Counter({f"{n}": 1 for n in range(40)})
     assert {bench.state(one) for one in offers} == {State.STORED}
     assert bench.spool.waiting() == []
-
-
-class crowded:
-    """The broker looks 90 % full."""
-
-    def __init__(self, broker: redis.Redis) -> None:
-        self.broker = broker
-
-    def __enter__(self) -> None:
-        self.before = self.broker.config_get("maxmemory")["maxmemory"]
-        used = int(self.broker.info("memory")["used_memory"])
-        self.broker.config_set("maxmemory", int(used / 0.9))
-
-    def __exit__(self, *_: object) -> None:
-        self.broker.config_set("maxmemory", self.before)
 
 
 def test_always_spilling_stores_everything_once(bench: Bench) -> None:
