@@ -60,6 +60,12 @@ class KeyConflict(Permanent):
     status = 409
 
 
+class BadKey(Permanent):
+    """An Idempotency-Key that is none."""
+
+    code = "bad_key"
+
+
 class TooLarge(Permanent):
     """Over one of the bounds of a request; the sentence names it."""
 

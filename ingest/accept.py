@@ -1,0 +1,150 @@
+"""The whole stage on one page: bytes in, one durable batch out, or one IngestError.
+
+Who may not send, and what there is no room for, is refused before the body is read. When `accept` returns,
+the batch is fsynced in the broker. Everything it works with comes in through `Stage`, the clock too.
+"""
+
+import hashlib
+import uuid
+from collections import Counter as Tally
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from ingest import bodies
+from ingest.buffer import Accepted, Offer
+from ingest.dialects import native
+from ingest.directory import Directory, SourceEntry, digest, well_formed
+from ingest.envelope import Envelope, keyed_id, pack
+from ingest.errors import BadKey, Forbidden, TooLarge, Unauthenticated
+from ingest.normalise import Normaliser
+from ingest.record import Reject
+from ingest.stage import Stage
+
+DIALECT = "native"
+LONGEST_KEY = 255  # bytes of an Idempotency-Key
+# A body that inflates to more is worked on alone, so that all threads together hold one such at a time.
+HEAVY_BYTES = 8 * 1024 * 1024
+
+LINES = Counter("logboom_ingest_lines_total", "Lines accepted: durable in the broker")
+REPEATED = Counter("logboom_ingest_repeated_lines_total", "Lines of repeats, answered as the first time")
+REFUSED = Counter("logboom_ingest_refused_lines_total", "Lines refused, by reason", ["reason"])
+WIRE_BYTES = Counter("logboom_ingest_wire_bytes_total", "Bytes of bodies as they came")
+INFLATED_BYTES = Counter("logboom_ingest_inflated_bytes_total", "Bytes of bodies after inflation")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request, its body still unread."""
+
+    authorization: str
+    content_type: str
+    encoding: str
+    key: bytes | None  # Idempotency-Key
+    length: int | None  # as announced
+    stream: bodies.Readable
+
+
+@dataclass(frozen=True)
+class Sender:
+    source: int
+    entry: SourceEntry
+    form: native.Form
+    key: bytes | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    batch: uuid.UUID
+    accepted: int
+    rejects: list[Reject]
+    duplicate: bool
+
+
+def accept(stage: Stage, sent: Sent) -> Receipt:
+    source, entry = authenticate(stage.directory.get(), sent.authorization)
+    sender = Sender(source, entry, native.form_of(sent.content_type), checked_key(sent.key))
+    stage.admission.check()
+    wire = bodies.read(sent.stream, sent.length, stage.limits.wire_bytes)
+    offer, rejects = inflate(stage, sender, wire, sent.encoding)
+    accepted = stage.admission.waiting(lambda: keep(stage, offer))
+    if accepted.hint:
+        stage.hint()
+    count(accepted, offer)
+    return Receipt(accepted.batch, accepted.rows, rejects, accepted.duplicate)
+
+
+def authenticate(directory: Directory, authorization: str) -> tuple[int, SourceEntry]:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("An ingest token is wanted: Authorization: Bearer lb_ingest_…")
+    if not well_formed(token):
+        raise Unauthenticated("This is not a token of ours: it may have been cut or mistyped.")
+    known = directory.tokens.get(digest(token))
+    if known is None:
+        raise Unauthenticated("This token is not known here.")
+    source = directory.sources.get(known.source)
+    if known.disabled:
+        raise Forbidden("This token has been switched off.")
+    if known.scope != "ingest" or source is None:
+        raise Forbidden(f"This token is good to {known.scope}, but belongs to no source that may send.")
+    return known.source, source
+
+
+def checked_key(key: bytes | None) -> bytes | None:
+    if key is not None and not 0 < len(key) <= LONGEST_KEY:
+        raise BadKey(f"An Idempotency-Key has 1 to {LONGEST_KEY} bytes.")
+    return key
+
+
+def inflate(stage: Stage, sender: Sender, wire: bytes, encoding: str) -> tuple[Offer, list[Reject]]:
+    WIRE_BYTES.inc(len(wire))
+    most = stage.limits.inflated_bytes
+    try:
+        body = bodies.inflate(wire, encoding, min(most, HEAVY_BYTES))
+    except TooLarge:
+        with stage.alone:
+            return prepare(stage, sender, bodies.inflate(wire, encoding, most))
+    return prepare(stage, sender, body)
+
+
+def prepare(stage: Stage, sender: Sender, body: bytes) -> tuple[Offer, list[Reject]]:
+    INFLATED_BYTES.inc(len(body))
+    received_us = stage.clock_ns() // 1000
+    content_hash = hashlib.sha256(body).digest()
+    normaliser = Normaliser(stage.limits, received_us, sender.entry.retention_days)
+    found = native.decode(body, sender.form, normaliser)
+    envelope = Envelope(sender.source, DIALECT, received_us, content_hash, found.records, found.rejects)
+    batch, key = identity(sender, content_hash)
+    reasons = Tally(reject.reason for reject in found.rejects)
+    rows = len(found.records)
+    offer = Offer(batch, sender.source, DIALECT, rows, reasons, content_hash, pack(envelope), key)
+    return offer, found.rejects
+
+
+def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | None]:
+    """The batch's id, and what the broker knows a repeat by for an hour.
+
+    Only a key that the client chose makes the id, which the ledger remembers for weeks: an identical body
+    counts as a retry for the hour alone, since a heartbeat may well say the same tomorrow.
+    """
+    if sender.key is not None:
+        return keyed_id(sender.source, sender.key, content_hash), sender.key
+    if sender.entry.identical_is_retry:
+        return uuid.uuid4(), b"\0content:" + content_hash  # no header can hold a NUL
+    return uuid.uuid4(), None
+
+
+def keep(stage: Stage, offer: Offer) -> Accepted:
+    stage.durability.insist()
+    return stage.buffer.accept(offer)
+
+
+def count(accepted: Accepted, offer: Offer) -> None:
+    if accepted.duplicate:
+        REPEATED.inc(accepted.rows)
+        return
+    LINES.inc(accepted.rows)
+    for reason, lines in offer.rejects.items():
+        REFUSED.labels(reason).inc(lines)

@@ -1,0 +1,95 @@
+"""HTTP glue of the ingest port: arguments in, `accept`, answer out."""
+
+import msgspec
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+
+from ingest import bodies, problems, stage
+from ingest.accept import Receipt, Sent, accept
+from ingest.errors import BadBody, IngestError
+from ingest.record import Reject
+
+MOST_LISTED = 1000  # refused lines in one answer
+
+REQUESTS = Counter("logboom_ingest_requests_total", "Requests with lines, by what they were told", ["code"])
+SECONDS = Histogram("logboom_ingest_request_seconds", "From the request's head to its answer")
+
+
+def logs(request: HttpRequest) -> HttpResponse:
+    """POST /api/v1/logs"""
+    if request.method != "POST":
+        return problems.wrong_method(request, "POST")
+    with SECONDS.time():
+        try:
+            receipt = accept(stage.of_settings(), sent(request))
+        except IngestError as error:
+            REQUESTS.labels(error.code).inc()
+            return problems.refusal(request, error)
+        REQUESTS.labels("accepted" if receipt.accepted else "nothing_good").inc()
+        return answer(request, receipt)
+
+
+def sent(request: HttpRequest) -> Sent:
+    key = request.headers.get("Idempotency-Key")
+    return Sent(
+        authorization=request.headers.get("Authorization", ""),
+        content_type=request.headers.get("Content-Type", ""),
+        encoding=request.headers.get("Content-Encoding", ""),
+        key=None if key is None else key.encode("latin-1"),
+        length=None if bodies.CHUNKED in request.META else length(request),
+        stream=Stream(request),
+    )
+
+
+def length(request: HttpRequest) -> int:
+    text = request.headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+class Stream:
+    """The body; a sender that hangs up half-way has sent a bad one."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self.request.read(size)
+        except UnreadablePostError as error:
+            raise BadBody(f"the body broke off: {error}") from error
+
+
+def answer(request: HttpRequest, receipt: Receipt) -> HttpResponse:
+    listed: dict[str, object] = {"rejected": [line(reject) for reject in receipt.rejects[:MOST_LISTED]]}
+    if len(receipt.rejects) > MOST_LISTED:
+        listed["rejected_total"] = len(receipt.rejects)
+    batch = str(receipt.batch)
+    if not receipt.accepted:
+        detail = "No line of the body could be taken; all of them rest in quarantine."
+        return problems.problem(request, 400, "nothing_good", detail, batch=batch, accepted=0, **listed)
+    document = {"batch": batch, "accepted": receipt.accepted, **listed, "duplicate": receipt.duplicate}
+    return HttpResponse(
+        msgspec.json.encode(document),
+        status=202,
+        content_type="application/json",
+        headers={"Location": f"{settings.PUBLIC_URL}/api/v1/batches/{batch}"},
+    )
+
+
+def line(reject: Reject) -> dict[str, object]:
+    return {"line": reject.line, "reason": reject.reason, "detail": reject.detail}
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """Neither broker nor database enters into it: an ingest out of service keeps nobody's lines."""
+    if request.method not in ("GET", "HEAD"):
+        return problems.wrong_method(request, "GET")
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    if request.method not in ("GET", "HEAD"):
+        return problems.wrong_method(request, "GET")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
