@@ -23,8 +23,9 @@ INGEST_PORT = env.integer("INGEST_PORT", 8001, least=1, most=65535)
 
 
 def web() -> list[str]:
+    """asginl: ASGI without the lifespan protocol, which Django does not speak."""
     listen = ["--host", BIND, "--port", str(WEB_PORT), "--workers-kill-timeout", STOP_SECONDS]
-    return [*GRANIAN, "--interface", "asgi", *listen, "webapp.asgi:application"]
+    return [*GRANIAN, "--interface", "asginl", *listen, "webapp.asgi:application"]
 
 
 def ingest() -> list[str]:

@@ -22,7 +22,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "WEB_PORT": "Dashboard, API, admin.",
         "INGEST_PORT": "Where lines are sent.",
         "FLOWER_PORT": "Flower, which only web talks to.",
-        "FLOWER_BIND": "Where Flower listens; it has no log-in of its own: never an address that others reach.",
+        "FLOWER_BIND": "Where Flower listens. It has no log-in of its own: no address that others reach.",
         "FLOWER_URL": "Where web finds Flower.",
         "HEALTH_BIND": "Where worker and beat answer /livez, /readyz and /metrics.",
         "HEALTH_PORT": "The port of that; 0 is none.",
@@ -89,6 +89,5 @@ DEFAULTS = {
 ELSEWHERE = """\
 ## The terminal
 
-`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN`; without them it finds the installation that `make up` made
-in `VAR_DIR`.
+`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN`; without them it finds what `make up` made in `VAR_DIR`.
 """
