@@ -52,7 +52,9 @@ INGEST_THREADS = env.integer("INGEST_THREADS", 8, least=2, most=256)
 WORKER_THREADS = env.integer("WORKER_THREADS", 2, least=1, most=64)
 WORKER_NAME = env.text("WORKER_NAME", "worker-0")  # stable over restarts: its leases are freed by this name
 SPILL_DIR = Path(env.text("SPILL_DIR", str(BASE_DIR / "var" / "spill")))
-SPILL_BYTES = env.integer("SPILL_BYTES", 8 * 1024**3, least=1024**2)  # of all files; beyond: stays in the broker
+SPILL_BYTES = env.integer(
+    "SPILL_BYTES", 8 * 1024**3, least=1024**2
+)  # of all files; beyond: stays in the broker
 SPILL_ALWAYS = env.flag("SPILL_ALWAYS", False)  # every batch takes the spill path: for tests
 TOKEN_SECONDS = env.integer("TOKEN_SECONDS", 3600, least=60)  # how long an as_of is good
 QUERY_SECONDS = env.number("QUERY_SECONDS", 10.0, least=0.1, most=600.0)
@@ -205,6 +207,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_TASK_SEND_SENT_EVENT = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False  # a logger in the place of stderr breaks whoever wants its descriptor
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -229,6 +232,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "celery.worker.strategy": {"level": "WARNING"},  # one line a task, and
+        "celery.app.trace": {"level": "WARNING"},  # another one when it ends
+        "flower.inspector": {"level": "CRITICAL"},  # it asks workers, which take no remote commands
+    },
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
