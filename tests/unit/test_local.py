@@ -141,7 +141,7 @@ def test_every_role_has_a_command_that_the_virtual_environment_runs(name: str) -
 
 def test_the_summary_holds_the_first_line_to_send(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary.prepare, "RESULT", here / "prepared")
-    installation.write(here / "prepared", {"admin_made": True, "server": "PostgreSQL 18.6"})
+    installation.write(here / "prepared", {"password_shown": False, "server": "PostgreSQL 18.6"})
     known = ("web_url", "ingest_url", "flower_url", "admin_user", "admin_password", "ingest_token")
     text = summary.text({**{name: f"<{name}>" for name in known}, "edition": "plain"}, 41.2, demo=True)
     assert "Logboom is up (41 s)" in text

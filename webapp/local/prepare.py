@@ -33,11 +33,17 @@ def main() -> None:
     with step("Static files collected"):
         collect_static()
     with step("Admin, sources and tokens ready, directory published"):
-        made, fits = admin()
+        fits = admin()
         tokens()
         publish()
     installation.write(
-        RESULT, {"edition": edition(), "server": server(), "admin_made": made, "password_fits": fits}
+        RESULT,
+        {
+            "edition": edition(),
+            "server": server(),
+            "password_fits": fits,
+            "password_shown": not fits or shown(),
+        },
     )
 
 
@@ -89,16 +95,21 @@ def server() -> str:
     return f"PostgreSQL {version}" + (f" with TimescaleDB {extension[0]}" if extension else "")
 
 
-def admin() -> tuple[bool, bool]:
-    """(made just now, whether the password that is kept here is still the admin's)."""
+def admin() -> bool:
+    """Whether the password that is kept here is still the admin's."""
     from django.contrib.auth.models import User
 
     password = installation.keep_secret("admin_password", new_password())
     user = User.objects.filter(username=ADMIN).first()
     if user is None:
         User.objects.create_superuser(ADMIN, password=password)
-        return True, True
-    return False, user.check_password(password)
+        return True
+    return user.check_password(password)
+
+
+def shown() -> bool:
+    """Whether a start before this one came far enough to show the password."""
+    return "password_shown" in installation.read(installation.SECRETS)
 
 
 def new_password() -> str:

@@ -17,7 +17,7 @@ def text(facts: Mapping[str, Any], seconds: float, *, demo: bool) -> str:
     lines = [
         "",
         row(f"Logboom is up ({seconds:.0f} s)", "make down stops it, your data stays"),
-        row(f"Dashboard  {facts['web_url']}", account(facts, made=prepared["admin_made"])),
+        row(f"Dashboard  {facts['web_url']}", account(facts, new=not prepared["password_shown"])),
         row(f"Send here  {facts['ingest_url']}", f"Queue (Flower)  {facts['flower_url']}"),
         f"  Stored in  {prepared['server']} ({EDITIONS[facts['edition']]})",
         "  Your first line:",
@@ -33,8 +33,8 @@ def row(left: str, right: str) -> str:
     return f"  {left:<43} {right}"
 
 
-def account(facts: Mapping[str, Any], *, made: bool) -> str:
-    if made:
+def account(facts: Mapping[str, Any], *, new: bool) -> str:
+    if new:
         return f"user {facts['admin_user']}   password {facts['admin_password']}  (shown once)"
     return f"user {facts['admin_user']}   password as it was"
 

@@ -81,6 +81,7 @@ class Local:
         self.facts = facts(environment)
         self.publish_pids()
         print(summary.text(self.facts, time.time() - self.began, demo=self.demo), flush=True)
+        installation.keep_secret("password_shown", "yes")
 
     def start_servers(self) -> dict[str, str]:
         """The URL of each server, ours or given."""

@@ -12,6 +12,7 @@ from webapp.local.prepare import DEFAULT
 
 class Command(BaseCommand):
     help = "Make an access token and print it: it cannot be shown again."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
