@@ -7,6 +7,8 @@ from celery import Celery
 from celery.signals import beat_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+# Celery would run every system check at a worker's start, and load the whole web with its URLs for it.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("logboom")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -12,7 +12,6 @@ import faulthandler
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +37,7 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 SPILL_SECONDS = 2.0  # writing and syncing one spill file, generously
+STDERR = 2  # the descriptor: Celery puts a logger in the place of sys.stderr
 BROKER_PATIENCE = 60.0  # how long a start waits for the broker
 
 
@@ -107,7 +107,7 @@ class Worker:
             self.spilled.clear()
 
     def _run(self, name: str, once: Callable[[], None]) -> None:
-        while not self.pump.stopping.is_set():
+        while self.running():
             self.pulse.beat(name)
             try:
                 once()
@@ -116,6 +116,9 @@ class Worker:
             ):  # the loop must live: without it nothing is hinted or flushed, and nobody sees why
                 log.exception("the %s stumbled", name)
                 time.sleep(1)
+
+    def running(self) -> bool:
+        return not self.pump.stopping.is_set()
 
     def stop(self) -> None:
         """Nothing new; in the background, the last word if the rest does not end by itself."""
@@ -127,7 +130,7 @@ class Worker:
 
     def give_up(self) -> None:
         log.error("did not end by itself; stacks follow, leases go back")
-        faulthandler.dump_traceback(sys.stderr)
+        faulthandler.dump_traceback(STDERR)
         self.pump.abandon()
         os._exit(1)
 
@@ -192,16 +195,17 @@ def patiently(ask: Callable[[], Answer]) -> Answer:
 
 @worker_ready.connect
 def ready(**_: Any) -> None:
-    faulthandler.register(signal.SIGUSR1, all_threads=True, chain=False)  # Celery's own was set before
+    # Only now, because Celery has set one of its own before.
+    faulthandler.register(signal.SIGUSR1, file=STDERR, all_threads=True, chain=False)
     mine = worker()
     mine.start()
-    if settings.HEALTH_PORT:
-        health.serve(
-            settings.HEALTH_BIND,
-            settings.HEALTH_PORT,
-            mine.pulse.live,
-            lambda: not mine.pump.stopping.is_set(),
-        )
+    try:
+        if settings.HEALTH_PORT:
+            health.serve(settings.HEALTH_BIND, settings.HEALTH_PORT, mine.pulse.live, mine.running)
+    except OSError as error:
+        raise SystemExit(
+            f"the worker does not start: HEALTH_PORT={settings.HEALTH_PORT}: {error.strerror}."
+        ) from error
 
 
 @worker_shutting_down.connect

@@ -86,13 +86,16 @@ class Spool:
         self._files = files or Files()
         self._now_us = now_us
         self._lock = threading.Lock()
-        self._owned = _own(directory / ".lock")
+        self._owned: int | None = _own(directory / ".lock")
         self._sweep()
         self._newest_us = max((_written_us(path) for path in self.waiting()), default=0)
         self._bytes = self._measure()
 
     def close(self) -> None:
-        os.close(self._owned)
+        """Lets go of the directory. Once: the number of a closed descriptor may be somebody else's by then."""
+        number, self._owned = self._owned, None
+        if number is not None:
+            os.close(number)
 
     def write(self, batches: Sequence[Claimed]) -> Path:
         """The batches, safe under this name when it returns. SpillFailed: nothing of them is."""
