@@ -40,6 +40,10 @@ class CursorExpired(ReadError):
     """The token was good once (410): too old, of another timeline, or of lines dropped since."""
 
 
+class OutOfTime(ReadError):
+    """Nothing at all was read within the time (503): an answer that covers a part says so instead."""
+
+
 # Classes 08 (connection) and 28 (authentication), and what the server says while it stops, starts or follows.
 OUTAGES = frozenset({"57P01", "57P02", "57P03", "57P04", "3D000", "25006", "53300"})
 OUTAGE_CLASSES = frozenset({"08", "28"})
