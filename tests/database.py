@@ -18,7 +18,9 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from tests.servers import FAST
 from webapp.local import servers, timescale
+from webapp.logs import snapshot
 from webapp.settings import database
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
@@ -110,7 +112,9 @@ def template_plain_15(server_dir: Path, django_db_blocker: Any) -> Iterator[Temp
     if not (DEBIAN_15 / "postgres").exists():
         yield None
         return
-    launched = servers.postgres(server_dir / "postgres-15", servers.free_port(), bin_dir=DEBIAN_15)
+    launched = servers.postgres(
+        server_dir / "postgres-15", servers.free_port(), bin_dir=DEBIAN_15, settings=FAST
+    )
     with servers.running(launched) as server:
         yield Template(server.url, django_db_blocker)
 
@@ -120,7 +124,9 @@ def template_apache(server_dir: Path, django_db_blocker: Any) -> Iterator[Templa
     if not timescale.made():
         yield None
         return
-    with servers.running(timescale.server(server_dir / "timescale", servers.free_port())) as server:
+    with servers.running(
+        timescale.server(server_dir / "timescale", servers.free_port(), settings=FAST)
+    ) as server:
         yield Template(server.url, django_db_blocker)
 
 
@@ -174,8 +180,11 @@ def django_db_modify_db_settings(template_plain_18: Template) -> None:
 
 
 @pytest.fixture
-def django_logs_url(transactional_db: None) -> str:
+def django_logs_url(transactional_db: None) -> Iterator[str]:
     """Django's test database with no line in it: for tests that post rows and then ask the API for them."""
     with psycopg.connect(settings.DATABASE_URL, autocommit=True) as conn:
         conn.execute("TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired")
-    return str(settings.DATABASE_URL)
+    yield str(settings.DATABASE_URL)
+    # A reader's idle connection would keep the session's end from dropping the database.
+    snapshot.pool(settings.DATABASE_URL).close()
+    snapshot.pool.cache_clear()

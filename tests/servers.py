@@ -1,4 +1,4 @@
-"""The real parts the tests talk to: each a module-level session fixture, started once a session on a free port."""
+"""The real parts the tests talk to: session fixtures, each started once a session on a free port."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,9 @@ import pytest
 import redis
 
 from webapp.local import servers
+
+# A killed server loses nothing by this, only a machine without power would: and databases are made at once.
+FAST = {"fsync": "off"}
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +25,8 @@ def valkey_url(server_dir: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgres_url(server_dir: Path) -> Iterator[str]:
-    with servers.running(servers.postgres(server_dir / "postgres", servers.free_port())) as server:
+    launched = servers.postgres(server_dir / "postgres", servers.free_port(), settings=FAST)
+    with servers.running(launched) as server:
         yield server.url
 
 

@@ -15,8 +15,8 @@ from webapp.logs.store import Outcome
 
 DAY_US = 86_400_000_000
 LINES = """
-SELECT message, (extract(epoch FROM time) * 1000000)::bigint, (extract(epoch FROM observed) * 1000000)::bigint,
-       nanos, severity, service, host, trace_id, span_id, source, attributes, flags, pos
+SELECT message, (extract(epoch FROM time) * 1e6)::bigint, (extract(epoch FROM observed) * 1e6)::bigint, nanos,
+       severity, service, host, trace_id, span_id, source, attributes, flags, pos
 FROM log ORDER BY time, nanos, seg, pos
 """
 
@@ -72,8 +72,8 @@ def test_the_segment_knows_its_times_and_slots(database_url: str) -> None:
         store.store(conn, [unit(*(record(time_us=time) for time in times))])
         found = one(
             conn,
-            "SELECT (extract(epoch FROM time_min) * 1e6)::bigint, (extract(epoch FROM time_max) * 1e6)::bigint"
-            " FROM log_segment",
+            "SELECT (extract(epoch FROM time_min) * 1e6)::bigint,"
+            " (extract(epoch FROM time_max) * 1e6)::bigint FROM log_segment",
         )
         slots = conn.execute("SELECT slot FROM log_segment_slot ORDER BY slot").fetchall()
     assert found == (min(times), max(times))

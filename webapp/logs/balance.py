@@ -18,9 +18,10 @@ OVERLAP_MS = 5_000  # a change stamped just before the last copy began may have 
 
 # Counts only grow, but that of lines in spill files: a broker begun anew does not take anything back.
 UPSERT = """
-INSERT INTO log_minute (time, source, dialect, received, refused, accepted, duplicate, stored, quarantined, spilled)
-SELECT * FROM unnest(%s::timestamptz[], %s::int4[], %s::text[], %s::int8[], %s::jsonb[], %s::int8[], %s::int8[],
-                     %s::int8[], %s::int8[], %s::int8[])
+INSERT INTO log_minute (time, source, dialect, received, refused, accepted, duplicate, stored, quarantined,
+                        spilled)
+SELECT * FROM unnest(%s::timestamptz[], %s::int4[], %s::text[], %s::int8[], %s::jsonb[], %s::int8[],
+                     %s::int8[], %s::int8[], %s::int8[], %s::int8[])
 ON CONFLICT (time, source, dialect) DO UPDATE SET
     received = greatest(log_minute.received, excluded.received),
     refused = log_minute.refused || excluded.refused,

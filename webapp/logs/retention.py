@@ -27,7 +27,9 @@ FROM log_class WHERE name = 'default'
 """
 RAISE = """
 UPDATE log_class SET floor = wanted.floor, raised = now()
-FROM (SELECT name, date_trunc('day', now(), 'UTC') - days * interval '1 day' AS floor FROM log_class) AS wanted
+FROM (
+    SELECT name, date_trunc('day', now(), 'UTC') - days * interval '1 day' AS floor FROM log_class
+) AS wanted
 WHERE log_class.name = wanted.name AND log_class.floor < wanted.floor
 """
 COUNT = """
@@ -128,12 +130,14 @@ WHERE log_batch.batch = oldest.batch AND oldest.committed < now() - %(ledger)s *
 """
 OLD_QUARANTINE: LiteralString = """
 DELETE FROM quarantine WHERE id = ANY(ARRAY(
-    SELECT id FROM quarantine WHERE created < (SELECT min(floor) FROM log_class) ORDER BY created LIMIT %(chunk)s))
+    SELECT id FROM quarantine WHERE created < (SELECT min(floor) FROM log_class)
+    ORDER BY created LIMIT %(chunk)s))
 """
 OLD_SLOTS: LiteralString = """
 DELETE FROM log_segment_slot WHERE (slot, seg) IN (
     SELECT slot, seg FROM log_segment_slot
-    WHERE slot < (SELECT floor(extract(epoch FROM min(floor)) / 600) FROM log_class) ORDER BY slot LIMIT %(chunk)s)
+    WHERE slot < (SELECT floor(extract(epoch FROM min(floor)) / 600) FROM log_class)
+    ORDER BY slot LIMIT %(chunk)s)
 """
 # Not the newest: the edge of every token is the highest segment there is.
 OLD_SEGMENTS: LiteralString = """

@@ -81,7 +81,7 @@ def connect(url: str) -> psycopg.Connection[Any]:
 
 
 def store(conn: psycopg.Connection[Any], units: Sequence[Unit]) -> list[Outcome]:
-    """Raises Outage, Busy or Poison: then nothing is stored, or (Outage) nobody knows, and a repeat is safe."""
+    """Raises Outage, Busy or Poison: then nothing is stored, or (Outage) nobody knows; a repeat is safe."""
     ordered = sorted(units, key=lambda unit: unit.batch)
     days = touched([unit.envelope.records for unit in ordered], DAY_US)
     try:

@@ -13,7 +13,7 @@ from webapp.logs import origin, store
 
 
 class Command(BaseCommand):
-    help = "after a restore or a failover: number new segments above all stored ones, and let workers store again"
+    help = "after a restore or a failover: number new segments above the stored ones, let workers go on"
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
