@@ -9,6 +9,8 @@ from webapp import flower
 from webapp.ui.login import Login
 from webapp.ui.misdirected import ingest_elsewhere
 
+handler500 = "webapp.ui.views.failed"
+
 urlpatterns = [
     path("", include("webapp.ui.urls")),
     path("", include("webapp.api.urls")),
