@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from webapp.access.models import Source, Token, create_token
 from webapp.local.prepare import DEFAULT
@@ -31,6 +32,8 @@ class Command(BaseCommand):
             _, value = create_token(options["name"], options["scope"], **reach(**options))
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+        except OperationalError as error:
+            raise CommandError("The database does not answer: is Logboom up (`make status`)?") from error
         self.stdout.write(value)
 
 
