@@ -182,9 +182,10 @@ def django_db_modify_db_settings(template_plain_18: Template) -> None:
 @pytest.fixture
 def django_logs_url(transactional_db: None) -> Iterator[str]:
     """Django's test database with no line in it: for tests that post rows and then ask the API for them."""
-    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as conn:
+    url = str(settings.DATABASE_URL)
+    with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired")
-    yield str(settings.DATABASE_URL)
+    yield url
     # A reader's idle connection would keep the session's end from dropping the database.
-    snapshot.pool(settings.DATABASE_URL).close()
+    snapshot.pool(url).close()
     snapshot.pool.cache_clear()
