@@ -6,7 +6,7 @@ range ends. When the time runs out, the newest part that could be counted is the
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from psycopg import sql
 
@@ -15,6 +15,7 @@ from webapp.logs import steps, times
 from webapp.logs.asking import Answering, Ask, answering, bad_value, prepared
 from webapp.logs.binding import SQL
 from webapp.logs.clauses import field_of
+from webapp.logs.mending import Note
 from webapp.logs.plan import Span
 from webapp.logs.tree import Field, Kind
 
@@ -46,6 +47,7 @@ class Histogram:
     as_of: str
     partial: bool
     covered: dict[str, str] | None
+    warnings: tuple[Note, ...]
     took_ms: int
 
 
@@ -71,7 +73,8 @@ def histogram(
         chosen = wanted or steps.nice(start, end, buckets, ready.zone)
         edges = list(bounded(steps.edges(start, end, chosen, ready.zone)))
         cells, covered = counted(answer, edges, end, value_of(answer, field), top)
-        return assembled(answer, (start, end), str(chosen), edges, cells, covered, field)
+        made = assembled(answer, (start, end), str(chosen), edges, cells, covered, field)
+        return replace(made, warnings=ready.warnings)
 
 
 def grouping(by: str) -> Field:
@@ -209,6 +212,7 @@ def assembled(
         as_of=answer.reader.token.encode(),
         partial=covered is not None,
         covered=None if covered is None else told(covered),
+        warnings=(),
         took_ms=answer.clock.took_ms(),
     )
 

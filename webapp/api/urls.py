@@ -1,0 +1,17 @@
+"""Addresses of the REST API."""
+
+from django.urls import path, re_path
+
+from webapp.api import openapi, views
+
+urlpatterns = [
+    path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
+    path("api/v1/logs/histogram", views.Histogram.as_view(), name="api-histogram"),
+    path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
+    path("api/v1/batches/<uuid:batch>", views.Receipt.as_view(), name="api-receipt"),
+    path("api/schema/", openapi.schema, name="api-schema"),
+    path("api/docs/", openapi.docs, name="api-docs"),
+    path("logs/search", views.SearchAlias.as_view(), name="logs-search"),
+    # Sending has an answer of its own in webapp.urls: it goes to another port.
+    re_path(r"^api/(?!v1/logs/?$)", views.Nowhere.as_view()),
+]
