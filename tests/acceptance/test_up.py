@@ -10,13 +10,16 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import redis
 
 from webapp.local import servers
 
@@ -135,7 +138,7 @@ def test_the_printed_curl_sends_a_line_that_search_finds(local: Installation, pr
 def test_every_step_is_a_line_with_its_seconds(printed: str) -> None:
     steps = re.findall(r"^  (.+?) +[\d.]+ s$", printed, re.MULTILINE)
     assert [step.split()[0] for step in steps] == [
-        *("Servers", "Servers", "Tables", "Static", "Admin,"),
+        *("Servers", "Tables", "Static", "Admin,"),
         *("ingest", "web", "worker", "beat", "flower"),
     ]
 
@@ -154,13 +157,12 @@ def test_no_process_shows_a_secret_on_its_command_line(local: Installation) -> N
 
 
 def test_the_database_and_the_broker_ask_for_a_password(local: Installation) -> None:
-    psycopg = pytest.importorskip("psycopg")
-    redis = pytest.importorskip("redis")
     url = re.sub(r":[^:@/]+@", "@", local.facts["database_url"])
     with pytest.raises(psycopg.OperationalError, match="no password"):
         psycopg.connect(url)
-    with pytest.raises(redis.AuthenticationError):
-        redis.Redis(port=int(local.environment["BROKER_PORT"])).ping()
+    stranger = contextlib.closing(redis.Redis(port=int(local.environment["BROKER_PORT"])))
+    with stranger as client, pytest.raises(redis.AuthenticationError):
+        client.ping()
 
 
 def test_the_demo_producer_fills_the_demo_source(local: Installation) -> None:
@@ -254,7 +256,9 @@ def test_an_unwritable_directory_is_one_sentence(fresh: Installation) -> None:
 
 
 def test_a_broker_that_could_lose_lines_is_one_sentence(fresh: Installation, tmp_path: Path) -> None:
-    with servers.running(servers.valkey(tmp_path / "weak", servers.free_port(), broker=False)) as weak:
+    with servers.running(servers.valkey(tmp_path / "weak", servers.free_port(), broker=True)) as weak:
+        with contextlib.closing(redis.Redis.from_url(weak.url)) as client:
+            client.config_set("appendfsync", "everysec")
         fresh.environment["BROKER_URL"] = weak.url
         said = refusal(fresh)
     assert "appendfsync always" in said

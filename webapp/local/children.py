@@ -7,10 +7,11 @@ must be started by a thread that lives as long as they shall: the main one.
 import ctypes
 import multiprocessing
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded here: nothing may be imported or loaded between fork and exec
@@ -48,5 +49,12 @@ def spawn(
         start_new_session=True,
         preexec_fn=die_with_parent(os.getpid(), orphan),
         env=environment,
-        user=user,
+        **identity(user),
     )
+
+
+def identity(user: int | None) -> dict[str, Any]:
+    """What makes a process that user's wholly: without the groups, root's rights would linger."""
+    if user is None:
+        return {}
+    return {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": []}

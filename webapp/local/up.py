@@ -72,10 +72,11 @@ class Local:
 
     def bring_up(self) -> None:
         machine.check_ports(plan.ports())
+        for variable in SERVERS.keys() - plan.embedded().keys():
+            with step(f"{variable} is what Logboom wants"):
+                machine.check_server(variable, env.text(variable))
         environment = plan.environment(self.start_servers())
         installation.write(installation.ENVIRONMENT, environment)
-        with step("Servers checked: durable broker, PostgreSQL 15 or newer"):
-            machine.check_servers(environment)
         self.prepare(environment)
         self.start_roles(environment)
         self.facts = facts(environment)
