@@ -77,7 +77,7 @@ def fire(url: str, requests: Sequence[Request], per_second: float | None = None,
     def guarded() -> None:
         try:
             run()
-        except (OSError, BadAnswer) as error:
+        except BaseException as error:  # of a thread: raised again where the threads are awaited
             shot.failure = error
 
     threads = [threading.Thread(target=guarded) for _ in range(CONNECTIONS)]
@@ -109,8 +109,9 @@ def answer(connection: socket.socket) -> tuple[int, bytes, bytes]:
     while b"\r\n\r\n" not in received:
         received += some(connection)
     head, _, body = received.partition(b"\r\n\r\n")
-    length = int(header(head, b"content-length") or 0)
-    while len(body) < length:
+    length = header(head, b"content-length")
+    # Without a length the answer comes in chunks; a short one ends the read that brings its last.
+    while len(body) < int(length) if length else not body.endswith(b"0\r\n\r\n"):
         body += some(connection)
     return int(head[9:12]), head, body
 

@@ -6,7 +6,7 @@ long as nothing in it is orphaned meanwhile. The kernel counts in hundredths of 
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -25,7 +25,8 @@ def snapshot() -> dict[int, list[str]]:
     return {pid: fields for pid in pids if (fields := stat(pid))}
 
 
-def trees(roots: Iterable[int], everything: Mapping[int, list[str]]) -> set[int]:
+def trees(roots: Iterable[int], everything: Mapping[int, list[str]], others: Set[int]) -> set[int]:
+    """The roots and what descends from them, short of what is the root of another role."""
     children: dict[int, list[int]] = defaultdict(list)
     for pid, fields in everything.items():
         children[int(fields[PARENT])].append(pid)
@@ -34,15 +35,16 @@ def trees(roots: Iterable[int], everything: Mapping[int, list[str]]) -> set[int]
         pid = todo.pop()
         if pid in everything and pid not in found:
             found.add(pid)
-            todo += children[pid]
+            todo += [child for child in children[pid] if child not in others]
     return found
 
 
 def cpu_seconds(roles: Mapping[str, Iterable[int]]) -> dict[str, float]:
     """By role, given the pids at the root of each."""
     everything = snapshot()
+    others = {pid for roots in roles.values() for pid in roots}
     return {
-        role: sum(seconds(everything[pid]) for pid in trees(roots, everything))
+        role: sum(seconds(everything[pid]) for pid in trees(roots, everything, others))
         for role, roots in roles.items()
     }
 

@@ -28,9 +28,22 @@ def test_cpu_of_grandchildren_that_live_is_counted() -> None:
         while cpu_seconds({"it": [process.pid]})["it"] < 0.2:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        assert len(trees([process.pid], snapshot())) == 2
+        assert len(trees([process.pid], snapshot(), set())) == 2
     finally:
         process.communicate(b"\n")
+
+
+def test_a_child_that_is_a_role_of_its_own_is_counted_once() -> None:
+    child = subprocess.Popen([sys.executable, "-c", BURN.format(0.2) + "\ninput()"], stdin=subprocess.PIPE)
+    try:
+        alone = {"parent": [os.getpid()]}
+        deadline = time.monotonic() + 20
+        while cpu_seconds(both := {**alone, "child": [child.pid]})["child"] < 0.2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert cpu_seconds(alone)["parent"] - cpu_seconds(both)["parent"] >= 0.1
+    finally:
+        child.communicate(b"\n")
 
 
 def test_a_process_that_is_not_there_used_nothing() -> None:

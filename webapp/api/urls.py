@@ -2,11 +2,12 @@
 
 from django.urls import path, re_path
 
-from webapp.api import openapi, views
+from webapp.api import openapi, tail, views
 
 urlpatterns = [
     path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
     path("api/v1/logs/histogram", views.Histogram.as_view(), name="api-histogram"),
+    path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
     path("api/v1/batches/<uuid:batch>", views.Receipt.as_view(), name="api-receipt"),
     path("api/schema/", openapi.schema, name="api-schema"),
