@@ -93,7 +93,7 @@ class Accepted:
     acceptance: int
     rows: int
     rejected: int
-    duplicate: bool  # answered as the first time; nothing was taken in
+    duplicate: bool  # a repeat by the client, answered as the first time; nothing was taken in
     hint: bool  # the caller has a hint to send
 
 
@@ -227,8 +227,10 @@ class Buffer:
         )
         if verdict == CONFLICT:
             raise KeyConflict("This Idempotency-Key came with other content less than an hour ago.")
+        # Without a key only ingest itself can have come twice: the client sent once.
+        duplicate = verdict == AGAIN and offer.key is not None
         return Accepted(
-            uuid.UUID(bytes=batch), int(acceptance), int(rows), int(rejected), verdict == AGAIN, bool(hint)
+            uuid.UUID(bytes=batch), int(acceptance), int(rows), int(rejected), duplicate, bool(hint)
         )
 
     def claim(self, owner: str) -> Claim:

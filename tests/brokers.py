@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +18,15 @@ NO_REDIS = "REDIS 7 IS NOT TESTED: there is no redis-server here; apt-get instal
 
 
 @pytest.fixture(scope="session", params=["valkey", "redis"])
-def any_broker_url(request: pytest.FixtureRequest, server_dir: Path) -> Iterator[str]:
-    binary = servers.valkey_binary() if request.param == "valkey" else redis_binary()
-    directory = server_dir / f"any-{request.param}"
+def broker_binary(request: pytest.FixtureRequest) -> str:
+    return servers.valkey_binary() if request.param == "valkey" else redis_binary()
+
+
+@pytest.fixture(scope="session")
+def any_broker_url(broker_binary: str, server_dir: Path) -> Iterator[str]:
+    directory = server_dir / f"any-{Path(broker_binary).name}"
     with servers.running(
-        servers.valkey(directory, servers.free_port(), broker=True, binary=binary)
+        servers.valkey(directory, servers.free_port(), broker=True, binary=broker_binary)
     ) as server:
         yield server.url
 
@@ -46,6 +51,35 @@ def any_broker(any_broker_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def buffer(any_broker: redis.Redis) -> Buffer:
     return Buffer(any_broker, lease_seconds=3600, group_batches=16, group_rows=10_000)
+
+
+class Own:
+    """A broker that a test may kill; it comes back on the same port with the same directory.
+
+    Start it from the main thread: a server dies with the thread that started it.
+    """
+
+    def __init__(self, directory: Path, binary: str) -> None:
+        self.directory, self.binary, self.port = directory, binary, servers.free_port()
+        self.start()
+
+    def start(self) -> None:
+        self.server = servers.valkey(self.directory, self.port, broker=True, binary=self.binary)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.server.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.server.process.kill()
+        self.server.process.wait()
+
+
+@pytest.fixture
+def own_broker(broker_binary: str, tmp_path: Path) -> Iterator[Own]:
+    own = Own(tmp_path / "broker", broker_binary)
+    yield own
+    own.signal(signal.SIGCONT)
+    own.server.stop()
 
 
 def offer(

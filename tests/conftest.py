@@ -2,7 +2,7 @@
 
 import os
 
-from tests.brokers import any_broker, any_broker_url, buffer
+from tests.brokers import any_broker, any_broker_url, broker_binary, buffer, own_broker
 from tests.database import (
     any_database_url,
     database_url,
@@ -25,10 +25,12 @@ __all__ = [
     "any_broker_url",
     "any_database_url",
     "broker",
+    "broker_binary",
     "buffer",
     "database_url",
     "django_db_modify_db_settings",
     "django_logs_url",
+    "own_broker",
     "postgres_url",
     "pytest_terminal_summary",
     "server_dir",

@@ -10,8 +10,10 @@ local now = now_ms()
 local minute = exact(math.floor(now / 60000))
 
 local function again(batch, acceptance, took, rejected)
-  count(minute, source, dialect, 'repeated', took)
-  touch(minute, now, 0)
+  if tombstone ~= '' then
+    count(minute, source, dialect, 'repeated', took)
+    touch(minute, now, 0)
+  end
   return { AGAIN, batch, acceptance, took, rejected, 0 }
 end
 

@@ -122,7 +122,7 @@ class BufferMachine(RuleBasedStateMachine):
         known = first or self.model.batches.get(given.batch)
         answer = self.buffer.accept(given)
         if known:
-            assert answer.duplicate
+            assert answer.duplicate == (given.key is not None)
             assert (answer.batch, answer.acceptance) == (known.offer.batch, known.acceptance)
             assert (answer.rows, answer.rejected) == (known.offer.rows, sum(known.offer.rejects.values()))
             return
