@@ -2,6 +2,10 @@
 
 Who may not send, and what there is no room for, is refused before the body is read. When `accept` returns,
 the batch is fsynced in the broker. Everything it works with comes in through `Stage`, the clock too.
+
+A body that is neither of announced length nor compressed may have been cut between two lines without anyone
+noticing: the server shows a broken stream as an ended one. Its key then makes the batch's id, so that the
+same content is still stored once, but is not held against other content: a retry after a cut gets through.
 """
 
 import hashlib
@@ -16,7 +20,7 @@ from ingest.buffer import Accepted, Offer
 from ingest.dialects import native
 from ingest.directory import Directory, SourceEntry, digest, well_formed
 from ingest.envelope import Envelope, keyed_id, pack
-from ingest.errors import BadKey, Forbidden, TooLarge, Unauthenticated
+from ingest.errors import BadBody, BadKey, Forbidden, TooLarge, Unauthenticated
 from ingest.normalise import Normaliser
 from ingest.record import Reject
 from ingest.stage import Stage
@@ -51,6 +55,7 @@ class Sender:
     entry: SourceEntry
     form: native.Form
     key: bytes | None
+    cuttable: bool  # the body's end could be missing
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ class Receipt:
 
 def accept(stage: Stage, sent: Sent) -> Receipt:
     source, entry = authenticate(stage.directory.get(), sent.authorization)
-    sender = Sender(source, entry, native.form_of(sent.content_type), checked_key(sent.key))
+    form, key = native.form_of(sent.content_type), checked_key(sent.key)
+    sender = Sender(source, entry, form, key, sent.length is None and not bodies.is_compressed(sent.encoding))
     stage.admission.check()
     wire = bodies.read(sent.stream, sent.length, stage.limits.wire_bytes)
     offer, rejects = inflate(stage, sender, wire, sent.encoding)
@@ -116,11 +122,17 @@ def prepare(stage: Stage, sender: Sender, body: bytes) -> tuple[Offer, list[Reje
     normaliser = Normaliser(stage.limits, received_us, sender.entry.retention_days)
     found = native.decode(body, sender.form, normaliser)
     envelope = Envelope(sender.source, DIALECT, received_us, content_hash, found.records, found.rejects)
+    if sender.cuttable and breaks_off(body, found.rejects):
+        raise BadBody("The body breaks off in the middle of its last line.")
     batch, key = identity(sender, content_hash)
     reasons = Tally(reject.reason for reject in found.rejects)
     rows = len(found.records)
     offer = Offer(batch, sender.source, DIALECT, rows, reasons, content_hash, pack(envelope), key)
     return offer, found.rejects
+
+
+def breaks_off(body: bytes, rejects: list[Reject]) -> bool:
+    return bool(rejects) and rejects[-1].reason == "bad_json" and rejects[-1].line == body.count(b"\n") + 1
 
 
 def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | None]:
@@ -130,7 +142,8 @@ def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | No
     counts as a retry for the hour alone, since a heartbeat may well say the same tomorrow.
     """
     if sender.key is not None:
-        return keyed_id(sender.source, sender.key, content_hash), sender.key
+        key = None if sender.cuttable else sender.key
+        return keyed_id(sender.source, sender.key, content_hash), key
     if sender.entry.identical_is_retry:
         return uuid.uuid4(), b"\0content:" + content_hash  # no header can hold a NUL
     return uuid.uuid4(), None

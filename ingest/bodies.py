@@ -1,7 +1,8 @@
 """A request's body, read and inflated within bounds: nothing here holds more than it was allowed to.
 
 `read` takes the bytes off the wire, `inflate` undoes gzip, zstd or deflate. Both raise TooLarge as soon as
-the bound is passed, so a bomb costs its bound and no more; a body that ends early is BadBody, not half a batch.
+the bound is passed, so a bomb costs its bound and no more; a body that is seen to end early is BadBody. The
+server hides the early end of a chunked one: `accept.py` says what is done about that.
 """
 
 import io
@@ -18,7 +19,7 @@ PIECE = 1024 * 1024  # of inflated ones
 MOST_MEMBERS = 4096  # each costs a fresh window; bgzip makes one per 64 KiB
 WINDOW_LOG = 23  # 8 MiB, what the format asks every decoder to hold; `zstd --long` and `--ultra` need more
 ENCODINGS = "gzip, zstd, deflate"
-CHUNKED = "logboom.chunked"
+UNANNOUNCED = "logboom.unannounced"
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -28,16 +29,15 @@ class Readable(Protocol):
 
 
 def dechunked(application: Application) -> Application:
-    """Lets Django see a chunked body: without a CONTENT_LENGTH it would show an empty one, silently.
+    """Lets Django see a body of unannounced length (chunked, HTTP/2): it would show an empty one, silently.
 
     The server ends such a stream by itself, so any length that is long enough will do; `read` has the bound.
     """
 
     def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        if chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+        if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             environ["CONTENT_LENGTH"] = str(2**62)
-            environ[CHUNKED] = True
+            environ[UNANNOUNCED] = True
         return application(environ, start_response)
 
     return wrapped
@@ -57,13 +57,25 @@ def read(stream: Readable, length: int | None, most: int) -> bytes:
     return body.getvalue()
 
 
+def drain(stream: Readable, length: int | None, most: int) -> None:
+    """Reads what a refused request still sends: many clients hear no answer before their last byte is out."""
+    if length is not None and length > most:
+        return
+    while most > 0 and (part := stream.read(CHUNK)):
+        most -= len(part)
+
+
+def is_compressed(encoding: str) -> bool:
+    return encoding.strip().lower() not in ("", "identity")
+
+
 def inflate(body: bytes, encoding: str, most: int) -> bytes:
     """The body as its sender had it before compression."""
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
+    if not is_compressed(encoding):
         if len(body) > most:
             raise too_large(most)
         return body
+    name = encoding.strip().lower()
     if name in ("gzip", "x-gzip"):
         return members(body, lambda: Deflated(31), most)
     if name == "deflate":

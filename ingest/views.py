@@ -1,5 +1,8 @@
 """HTTP glue of the ingest port: arguments in, `accept`, answer out."""
 
+from contextlib import suppress
+from http import HTTPStatus
+
 import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +15,8 @@ from ingest.errors import BadBody, IngestError
 from ingest.record import Reject
 
 MOST_LISTED = 1000  # refused lines in one answer
+HEARD_OUT = 4  # times the bound of a body; a larger one meets a closed connection
+STRANGERS_BYTES = 1024 * 1024  # read from a sender that may not send, so that it hears why
 
 REQUESTS = Counter("logboom_ingest_requests_total", "Requests with lines, by what they were told", ["code"])
 SECONDS = Histogram("logboom_ingest_request_seconds", "From the request's head to its answer")
@@ -22,10 +27,12 @@ def logs(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return problems.wrong_method(request, "POST")
     with SECONDS.time():
+        asked = sent(request)
         try:
-            receipt = accept(stage.of_settings(), sent(request))
+            receipt = accept(stage.of_settings(), asked)
         except IngestError as error:
             REQUESTS.labels(error.code).inc()
+            hear_out(request, asked, error)
             return problems.refusal(request, error)
         REQUESTS.labels("accepted" if receipt.accepted else "nothing_good").inc()
         return answer(request, receipt)
@@ -38,9 +45,19 @@ def sent(request: HttpRequest) -> Sent:
         content_type=request.headers.get("Content-Type", ""),
         encoding=request.headers.get("Content-Encoding", ""),
         key=None if key is None else key.encode("latin-1"),
-        length=None if bodies.CHUNKED in request.META else length(request),
+        length=None if bodies.UNANNOUNCED in request.META else length(request),
         stream=Stream(request),
     )
+
+
+def hear_out(request: HttpRequest, asked: Sent, error: IngestError) -> None:
+    """Not if the sender waits for a word before it sends the body, and not at length for a stranger."""
+    if "Expect" in request.headers:
+        return
+    stranger = error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    most = STRANGERS_BYTES if stranger else HEARD_OUT * settings.MAX_WIRE_BYTES
+    with suppress(BadBody):
+        bodies.drain(asked.stream, asked.length, most)
 
 
 def length(request: HttpRequest) -> int:

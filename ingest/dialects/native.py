@@ -12,6 +12,7 @@ doubtful body (not UTF-8, or with an escaped NUL) is mended before it is parsed,
 looked at for half surrogate pairs.
 """
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
@@ -126,12 +127,13 @@ def collect(lines: Iterable[bytes], read: Callable[[bytes], LogRecord]) -> Decod
     records: list[LogRecord] = []
     rejects: list[Reject] = []
     for number, line in enumerate(lines, 1):
-        if not line or line.isspace():
+        if line.isspace():
             continue
         try:
             records.append(read(line))
         except BadLine as bad:
-            rejects.append(Reject(number, bad.reason, bad.detail, line[:QUARANTINED_BYTES]))
+            raw = line.rstrip(b"\r\n")[:QUARANTINED_BYTES]
+            rejects.append(Reject(number, bad.reason, bad.detail, raw))
     if not records and not rejects:
         raise BadBody("there is no line in the body")
     return Decoded(records, rejects)
@@ -147,10 +149,11 @@ def document(body: bytes, form: Form, limits: Limits) -> Iterable[bytes]:
     return wrapped(body, limits) or single(body, limits) or split(body, limits)
 
 
-def split(body: bytes, limits: Limits) -> list[bytes]:
+def split(body: bytes, limits: Limits) -> Iterable[bytes]:
+    """Line by line, ends included, and without a second copy of the body."""
     if body.count(b"\n") > limits.lines:
         raise too_many(limits)
-    return body.split(b"\n")
+    return io.BytesIO(body)
 
 
 def array(body: bytes, limits: Limits) -> Iterable[bytes]:
@@ -245,8 +248,8 @@ class Reader:
 
     def message(self, line: bytes) -> LogRecord:
         """A line of plain text."""
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
         self.check_length(line)
-        line = line.removesuffix(b"\r")
         text = repair.text(line) if self.doubtful else line.decode()
         flags = REPAIRED if self.doubtful and text.encode() != line else 0
         return self.record(None, None, "", "", text, None, None, EMPTY, flags)
@@ -254,7 +257,7 @@ class Reader:
     def line(self, line: bytes) -> LogRecord:
         flags = 0
         if len(line) > self.longest:
-            self.check_length(line)
+            self.check_length(line.strip())
         if self.doubtful:
             flags = REPAIRED if (text := repair.json_line(line)) != line else 0
             line = text

@@ -1,0 +1,549 @@
+"""The native dialect: every line becomes a record or a reject, and never an exception."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.dialects import native
+from ingest.dialects.native import Decoded, Form
+from ingest.errors import BadBody, TooLarge, UnsupportedMedia
+from ingest.limits import Limits
+from ingest.normalise import Normaliser
+from ingest.record import Flag, LogRecord
+
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
+NOW_US = int(NOW.timestamp()) * 1_000_000
+TIME = "2026-11-24T05:59:00.25Z"
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SPAN = "b7ad6b7169203331"
+LIMITS = Limits(lines=100, line_bytes=4096, fields=20, depth=5, batch_days=3, future_seconds=60)
+
+
+def decode(body: bytes | str, form: Form = Form.LINES, limits: Limits = LIMITS) -> Decoded:
+    body = body.encode() if isinstance(body, str) else body
+    return native.decode(body, form, Normaliser(limits, NOW_US, 30))
+
+
+def same(records: list[LogRecord]) -> list[LogRecord]:
+    """With attributes as jsonb would see them: blanks, escapes and repeated names make no difference."""
+    return [
+        msgspec.structs.replace(
+            record, attributes=json.dumps(json.loads(record.attributes, parse_float=str)).encode()
+        )
+        for record in records
+    ]
+
+
+def one(line: bytes | str | dict[str, Any], **limits: int) -> LogRecord:
+    """The record of a line, read as NDJSON and once more in company that is read the careful way."""
+    if isinstance(line, dict):
+        line = json.dumps(line)
+    line = line.encode() if isinstance(line, str) else line
+    (record,) = decode(line).records
+    careful = decode(b'{"time": 1795499940.5, "message": 5, "x": {"y": {}}}\n' + line)
+    assert same(careful.records[1:]) == same([record]) and not careful.rejects
+    return record
+
+
+def reason(line: bytes | str | dict[str, Any], limits: Limits = LIMITS) -> str:
+    if isinstance(line, dict):
+        line = json.dumps(line)
+    found = decode(line, limits=limits)
+    assert not found.records
+    (reject,) = found.rejects
+    return reject.reason
+
+
+def attributes(line: bytes | str | dict[str, Any]) -> Any:
+    return json.loads(one(line).attributes, parse_float=str)
+
+
+# ---- fields ----
+
+
+def test_a_whole_line_becomes_a_record() -> None:
+    line = {
+        "time": TIME,
+        "severity": "warning",
+        "service": "cart",
+        "host": "web-1",
+        "message": "slow",
+        "trace_id": TRACE,
+        "span_id": SPAN,
+        "attributes": {"ms": 912, "path": "/pay"},
+    }
+    assert one(line) == LogRecord(
+        1_795_499_940_250_000,
+        0,
+        NOW_US,
+        13,
+        "cart",
+        "web-1",
+        "slow",
+        bytes.fromhex(TRACE),
+        bytes.fromhex(SPAN),
+        b'{"ms": 912, "path": "/pay"}',
+        0,
+    )
+
+
+ALIASES = [
+    ({"timestamp": TIME, "msg": "m", "level": "error"}, {}),
+    ({"timestamp": TIME, "body": "m", "level": 17}, {}),
+    ({"time": TIME, "message": "m", "severity": "err"}, {}),
+    ({"time": None, "timestamp": TIME, "message": None, "msg": "m", "severity": None, "level": "ERROR"}, {}),
+    (
+        {"time": TIME, "timestamp": 5, "message": "m", "severity": "e", "level": "loud"},
+        {"timestamp": 5, "level": "loud"},
+    ),
+    (
+        {"time": TIME, "message": "m", "msg": "n", "body": {"a": 1}, "level": "ERROR"},
+        {"msg": "n", "body.a": 1},
+    ),
+]
+
+
+@pytest.mark.parametrize("line, rest", ALIASES)
+def test_the_first_name_wins_and_the_others_stay_attributes(
+    line: dict[str, Any], rest: dict[str, Any]
+) -> None:
+    record = one(line)
+    assert (record.time_us, record.message, record.severity) == (1_795_499_940_250_000, "m", 17)
+    assert json.loads(record.attributes) == rest
+
+
+ODD_FIELDS = {
+    "a message that is a number": ({"message": 5}, "5"),
+    "a message that is an object": ('{"message": {"a": [1, 2]}}', '{"a": [1, 2]}'),
+    "a message that is true": ({"message": True}, "true"),
+    "an empty message": ({"message": ""}, ""),
+    "no message": ({"service": "x"}, ""),
+    "a multi-line message": ({"message": "a\nb\r\n\tc"}, "a\nb\r\n\tc"),
+    "a message in many scripts": (
+        {"message": "žluťoučký 馬 \N{GRINNING FACE} \u202e"},
+        "žluťoučký 馬 \N{GRINNING FACE} \u202e",
+    ),
+    "a byte order mark inside": ({"message": "\ufeffx"}, "\ufeffx"),
+    "a message of 3 KiB": ({"message": "x" * 3072}, "x" * 3072),
+    "a message given twice": ('{"message": "a", "message": "b"}', "b"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FIELDS)
+def test_odd_messages_are_kept(name: str) -> None:
+    line, message = ODD_FIELDS[name]
+    assert one(line).message == message
+
+
+def test_a_service_that_is_a_number_is_its_text() -> None:
+    record = one({"service": 12, "host": None, "message": "x"})
+    assert (record.service, record.host) == ("12", "")
+
+
+TIMES = {
+    "1795499940.123456789": (1_795_499_940_123_456, 789),
+    "1795499940123456789": (1_795_499_940_123_456, 789),
+}
+
+
+@pytest.mark.parametrize("number", TIMES)
+def test_a_number_keeps_its_nanoseconds(number: str) -> None:
+    for text in (number, f'"{number}"'):
+        record = one(f'{{"time": {text}, "message": "x"}}')
+        assert (record.time_us, record.nanos) == TIMES[number]
+
+
+def test_a_line_without_a_time_gets_the_receipts() -> None:
+    record = one({"message": "x"})
+    assert (record.time_us, record.flags) == (NOW_US, Flag.TIME_MISSING)
+
+
+def test_a_time_in_the_far_future_is_clamped_and_kept() -> None:
+    record = one({"time": "2126-11-24T06:00:00Z", "message": "x", "a": 1})
+    assert (record.time_us, record.flags) == (NOW_US, Flag.TIME_CLAMPED)
+    assert json.loads(record.attributes) == {"a": 1, "original_time": "2126-11-24T06:00:00Z"}
+
+
+def test_a_time_just_ahead_is_taken() -> None:
+    assert one({"time": "2026-11-24T06:01:00Z", "message": "x"}).flags == 0
+
+
+@pytest.mark.parametrize("level, number", [("Warn", 13), (9, 9), ("24", 24), (None, None), ("", None)])
+def test_a_known_severity_is_a_number(level: Any, number: int | None) -> None:
+    record = one({"level": level, "message": "x"})
+    assert (record.severity, record.attributes) == (number, b"{}")
+
+
+@pytest.mark.parametrize(
+    "level, text", [("loud", "loud"), (30, "30"), (0, "0"), (1.5, "1.5"), (True, "true")]
+)
+def test_an_unknown_severity_is_kept_as_text(level: Any, text: str) -> None:
+    record = one({"level": level, "message": "x"})
+    assert record.severity is None
+    assert json.loads(record.attributes) == {"severity_text": text}
+
+
+@pytest.mark.parametrize("given", [TRACE, TRACE.upper(), "0af76519-16cd-43dd-8448-eb211c80319c"])
+def test_a_trace_id_is_sixteen_bytes(given: str) -> None:
+    assert one({"trace_id": given, "message": "x"}).trace_id == bytes.fromhex(TRACE)
+
+
+@pytest.mark.parametrize("given", ["abc", "x" * 32, TRACE[:16], TRACE[:-1] + " ", "a b" * 12, 5])
+def test_another_trace_id_stays_an_attribute(given: Any) -> None:
+    record = one({"trace_id": given, "message": "x"})
+    assert record.trace_id is None
+    assert json.loads(record.attributes) == {"trace_id": str(given)}
+
+
+@pytest.mark.parametrize("given", ["", "0" * 32, None])
+def test_no_trace_id_is_none(given: Any) -> None:
+    record = one({"trace_id": given, "span_id": "0" * 16, "message": "x"})
+    assert (record.trace_id, record.span_id) == (None, None)
+
+
+# ---- attributes ----
+
+
+def test_unknown_names_join_the_attributes() -> None:
+    line = {"message": "x", "user": 7, "ok": True, "attributes": {"region": "eu", "user": 8}}
+    assert attributes(line) == {"user": 8, "ok": True, "region": "eu"}
+
+
+def test_nested_attributes_get_dotted_names_and_arrays_stay() -> None:
+    line = {"message": "x", "k8s": {"pod": {"name": "p"}, "labels": {}}, "tags": ["a", {"b": [1]}], "n": None}
+    assert attributes(line) == {"k8s.pod.name": "p", "k8s.labels": {}, "tags": ["a", {"b": [1]}], "n": None}
+
+
+def test_of_two_equal_names_the_last_wins() -> None:
+    assert attributes('{"a": {"b": 1}, "a.b": 2, "c": 3, "c": 4}') == {"a.b": 2, "c": 4}
+
+
+NUMBERS = [
+    "1.10",
+    "12345678901234567890123456789.123456789",
+    "-0.0",
+    "1e5",
+    "1E-300",
+    "1e999",
+    "0.1",
+    "9" * 1000,
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_stay_as_they_were_written(number: str) -> None:
+    for line in (f'{{"n": {number}}}', f'{{"message": "", "attributes": {{"n": {number}}}}}'):
+        assert f":{number}}}" in one(line).attributes.decode().replace(" ", "")
+
+
+@pytest.mark.parametrize("kind", [[1], "text", 5, False])
+def test_attributes_of_another_kind_are_one_attribute(kind: Any) -> None:
+    assert attributes({"message": "x", "attributes": kind}) == {"attributes": kind}
+
+
+def test_attributes_of_null_are_none() -> None:
+    assert one({"message": "x", "attributes": None}).attributes == b"{}"
+
+
+@pytest.mark.parametrize("name", ["", "with space", 'qu"ote', "ünï", "a.b", "\\u0041"])
+def test_any_name_will_do(name: str) -> None:
+    assert attributes({"message": "x", name: 1}) == {name: 1}
+
+
+@pytest.mark.parametrize("text", ["{", "}{", '"{"', "[" * 30, "1e9999", "e0000", ":,:,"])
+def test_text_that_looks_like_structure_is_text(text: str) -> None:
+    for line in ({"message": "x", "t": text}, {"message": "x", "attributes": {"t": text}}):
+        assert attributes(line) == {"t": text}
+
+
+def test_hexadecimal_text_with_an_exponent_in_it_is_no_number() -> None:
+    line = {"message": "x", "attributes": {"id": "81e40000", "ids": ["81e40000", 5]}}
+    assert attributes(line) == line["attributes"]
+
+
+# ---- text that cannot be stored ----
+
+REPAIRED = {
+    "an escaped NUL": (rb'{"message": "a\u0000b"}', "a\ufffdb"),
+    "half a pair": (rb'{"message": "a\ud83db"}', "a\ufffdb"),
+    "the other half": (rb'{"message": "a\ude00"}', "a\ufffd"),
+    "a byte that is not UTF-8": (b'{"message": "a\xffb"}', "a\ufffdb"),
+    "a NUL as it is": (b'{"message": "a\x00b"}', "a\ufffdb"),
+    "latin-1": ('{"message": "café"}'.encode("latin-1"), "caf\ufffd"),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_unstorable_text_is_repaired_and_flagged(name: str) -> None:
+    line, message = REPAIRED[name]
+    record = one(line)
+    assert (record.message, record.flags) == (message, Flag.TEXT_REPAIRED | Flag.TIME_MISSING)
+
+
+@pytest.mark.parametrize("bad", [rb"\u0000", rb"\ud800", b"\xff", b"\x00"])
+def test_attributes_are_repaired_in_names_and_values(bad: bytes) -> None:
+    line = b'{"message": "", "attributes": {"k' + bad + b'": ["v' + bad + b'"]}}'
+    assert attributes(line) == {"k\ufffd": ["v\ufffd"]}
+
+
+def test_only_the_line_that_was_repaired_is_flagged() -> None:
+    body = b'{"message": "a\xff"}\n{"message": "\xc3\xa9 \\\\u0000"}\n'
+    flags = [record.flags & Flag.TEXT_REPAIRED for record in decode(body).records]
+    assert flags == [Flag.TEXT_REPAIRED, 0]
+
+
+def test_escapes_that_only_look_bad_are_left_alone() -> None:
+    record = one(rb'{"message": "\\u0000 \\ud800 \ud83d\ude00"}')
+    assert (record.message, record.flags) == ("\\u0000 \\ud800 \N{GRINNING FACE}", Flag.TIME_MISSING)
+
+
+# ---- refusals ----
+
+MANY = json.dumps(dict.fromkeys(map(str, range(21)), 1)).encode()
+REFUSED = {
+    "cut short": (b'{"message": "x"', "bad_json"),
+    "no JSON": (b"hello", "bad_json"),
+    "a raw line break in a string": (b'{"message": "a\tb"}', "bad_json"),
+    "NaN": (b'{"n": NaN}', "bad_json"),
+    "a bare exponent": (b'{"n": 1e}', "bad_json"),
+    "a leading zero": (b'{"n": 01}', "bad_json"),
+    "single quotes": (b"{'message': 'x'}", "bad_json"),
+    "two objects": (b'{"message": "x"} {"message": "y"}', "bad_json"),
+    "a trailing comma": (b'{"message": "x",}', "bad_json"),
+    "a bad escape": (rb'{"message": "\x41"}', "bad_json"),
+    "a number": (b"5", "not_an_object"),
+    "a string": (b'"x"', "not_an_object"),
+    "null": (b"null", "not_an_object"),
+    "an empty object": (b"{}", "empty"),
+    "an impossible time": (b'{"time": "soon"}', "bad_time"),
+    "a time that is an object": (b'{"time": {}}', "bad_time"),
+    "a time of 5000 digits": (b'{"time": ' + b"1" * 3000 + b"}", "bad_time"),
+    "older than retention": (b'{"time": "2026-10-24T05:59:59Z"}', "too_old"),
+    "of 1960": (b'{"time": -300000000}', "too_old"),
+    "a service without end": (b'{"service": "' + b"s" * 256 + b'"}', "name_too_long"),
+    "a host without end": (b'{"host": "' + b"h" * 256 + b'"}', "name_too_long"),
+    "a line without end": (b'{"message": "' + b"x" * 4096 + b'"}', "too_long"),
+    "nested objects": (b'{"a":' * 6 + b"1" + b"}" * 6, "too_deep"),
+    "nested arrays": (b'{"a":' + b"[" * 5 + b"]" * 5 + b"}", "too_deep"),
+    "nested arrays in attributes": (b'{"attributes":{"a":' + b"[" * 5 + b"]" * 5 + b"}}", "too_deep"),
+    "nested without end": (b'{"a":' + b"[" * 1500 + b"]" * 1500 + b"}", "too_deep"),
+    "too many fields": (MANY, "too_many_fields"),
+    "too many nested": (b'{"attributes":{"a":' + MANY + b"}}", "too_many_fields"),
+    "a number numeric cannot hold": (b'{"n": 1e400000}', "bad_number"),
+    "one in attributes": (b'{"attributes": {"n": -1E+400000}}', "bad_number"),
+    "one in an array": (b'{"attributes": {"n": [0, 2e-400000]}}', "bad_number"),
+    "an exponent of many digits": (b'{"n": 1e' + b"9" * 3000 + b"}", "bad_number"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_each_bad_line_has_its_reason(name: str) -> None:
+    line, why = REFUSED[name]
+    assert reason(line) == why
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_bad_line_harms_no_neighbour(name: str) -> None:
+    good = b'{"message": "good"}'
+    line, why = REFUSED[name]
+    found = decode(b"\n".join([good, line, b"", good]))
+    assert [record.message for record in found.records] == ["good", "good"]
+    assert [(reject.line, reject.reason, reject.raw) for reject in found.rejects] == [(2, why, line)]
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    line = b'{"attributes": {"n": ' + b"9" * 16_000 + b"}}"
+    assert reason(line, Limits()) == "bad_number"
+
+
+def test_a_refused_line_is_kept_up_to_the_quarantines_bound() -> None:
+    (reject,) = decode(b"x" * 100_000, limits=Limits()).rejects
+    assert reject.raw == b"x" * native.QUARANTINED_BYTES
+
+
+def test_a_batch_touches_only_so_many_days() -> None:
+    days = [f'{{"time": "2026-11-{day:02}T00:00:00Z"}}' for day in (10, 11, 10, 12, 13, 11)]
+    found = decode("\n".join(days))
+    assert [(reject.line, reject.reason) for reject in found.rejects] == [(5, "too_many_days")]
+    assert len(found.records) == 5
+
+
+def test_a_line_of_64_kib_is_stored() -> None:
+    message = "é" * 32 * 1024
+    assert decode(json.dumps({"message": message}), limits=Limits()).records[0].message == message
+
+
+# ---- forms of a body ----
+
+A_B = ['{"message": "a"}', '{"message": "b"}']
+TWO_LINES = {
+    "NDJSON": "\n".join(A_B),
+    "NDJSON with a last line break": "\n".join(A_B) + "\n",
+    "NDJSON with CRLF and blank lines": "\r\n\r\n  \n".join(A_B) + "\r\n",
+    "NDJSON after a byte order mark": "\ufeff" + "\n".join(A_B),
+    "an array": "[" + ",".join(A_B) + "]",
+    "an array over lines": "\n [\n" + ",\n".join(A_B) + "\n]\n",
+    "an object with logs": '{"logs": [' + ",".join(A_B) + "]}",
+    "an object with logs over lines": '{\n  "logs": [\n' + ",\n".join(A_B) + "]\n}",
+}
+
+
+@pytest.mark.parametrize("name", TWO_LINES)
+def test_each_form_of_json_is_read(name: str) -> None:
+    assert [record.message for record in decode(TWO_LINES[name], Form.JSON).records] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", [name for name in TWO_LINES if "NDJSON" in name or name == "an array"])
+def test_ndjson_may_hold_an_array_too(name: str) -> None:
+    assert [record.message for record in decode(TWO_LINES[name], Form.LINES).records] == ["a", "b"]
+
+
+def test_one_object_may_go_over_lines() -> None:
+    (record,) = decode('{\n  "message": "a",\n  "x": {"y": 1}\n}\n', Form.JSON).records
+    assert (record.message, record.attributes) == ("a", b'{"x.y":1}')
+
+
+def test_logs_beside_other_names_is_one_line() -> None:
+    (record,) = decode('{"logs": [1], "message": "a"}', Form.JSON).records
+    assert (record.message, record.attributes) == ("a", b'{"logs":[1]}')
+
+
+def test_items_that_are_no_lines_are_refused_alone() -> None:
+    found = decode('[5, {"message": "a"}, [], {"message": "b"}, null]', Form.JSON)
+    assert [record.message for record in found.records] == ["a", "b"]
+    assert [(reject.line, reject.raw) for reject in found.rejects] == [(1, b"5"), (3, b"[]"), (5, b"null")]
+
+
+@pytest.mark.parametrize("wrap", ["[%s]", '{"logs": [%s]}'])
+@pytest.mark.parametrize("bad", [rb"\u0000", rb"\ud800", b"\xff"])
+def test_a_repaired_item_harms_no_neighbour(wrap: str, bad: bytes) -> None:
+    items = b'{"message": "a\xef\xbf\xbd"}, {"message": "b%s"}, {"message": "b\xef\xbf\xbd"}' % bad
+    found = decode(wrap.encode() % items, Form.JSON)
+    assert [record.message for record in found.records] == ["a\ufffd", "b\ufffd", "b\ufffd"]
+    flags = [record.flags & Flag.TEXT_REPAIRED for record in found.records]
+    assert flags == [0, Flag.TEXT_REPAIRED, 0]
+
+
+@pytest.mark.parametrize("body", ['[{"message": "a"}', '[{"message": "a"},]', "[" * 5000, "[1 2]"])
+def test_a_broken_array_is_one_reject(body: str) -> None:
+    found = decode(body, Form.JSON)
+    assert not found.records
+    (reject,) = found.rejects
+    assert (reject.line, reject.raw) == (1, body.encode()[: native.QUARANTINED_BYTES])
+
+
+def test_plain_text_is_a_message_a_line() -> None:
+    found = decode(b'first\r\n\n  second {"a": 1} \n\xff\x00\nlast', Form.TEXT)
+    assert [record.message for record in found.records] == [
+        "first",
+        '  second {"a": 1} ',
+        "\ufffd\ufffd",
+        "last",
+    ]
+    flags = [record.flags & Flag.TEXT_REPAIRED for record in found.records]
+    assert flags == [0, 0, Flag.TEXT_REPAIRED, 0]
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("body", [b"", b" \r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_an_empty_body_is_refused(form: Form, body: bytes) -> None:
+    with pytest.raises(BadBody):
+        decode(body, form)
+
+
+def test_an_empty_array_is_refused() -> None:
+    with pytest.raises(BadBody):
+        decode("[]", Form.JSON)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_too_many_lines_are_refused_as_a_whole(form: Form) -> None:
+    with pytest.raises(TooLarge):
+        decode(b"{}\n" * 101, form)
+
+
+def test_too_many_items_are_refused_as_a_whole() -> None:
+    for body in ("[" + "1," * 100 + "1]", "[" + "1," * 10_000 + "1]"):
+        with pytest.raises(TooLarge):
+            decode(body, Form.JSON)
+
+
+CONTENT_TYPES = {
+    "application/json": Form.JSON,
+    "application/json; charset=utf-8": Form.JSON,
+    'Application/JSON;charset="UTF-8"': Form.JSON,
+    "application/vnd.acme+json": Form.JSON,
+    "application/x-www-form-urlencoded": Form.JSON,
+    "": Form.JSON,
+    "application/x-ndjson": Form.LINES,
+    "application/jsonl": Form.LINES,
+    "text/plain": Form.TEXT,
+    "text/plain; charset=us-ascii": Form.TEXT,
+}
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_the_content_type_names_the_form(content_type: str) -> None:
+    assert native.form_of(content_type) is CONTENT_TYPES[content_type]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/html", "application/x-protobuf", "json", "text/plain; charset=latin-1"]
+)
+def test_other_content_types_are_refused(content_type: str) -> None:
+    with pytest.raises(UnsupportedMedia):
+        native.form_of(content_type)
+
+
+# ---- whatever comes ----
+
+anything = st.text(st.characters(exclude_categories=()))  # half surrogate pairs included
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | anything
+trees = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30
+)
+names = st.sampled_from(sorted(native.KNOWN)) | st.text(max_size=5)
+lines = st.dictionaries(names, trees).map(lambda line: json.dumps(line).encode())
+
+
+def check(found: Decoded, lines: int) -> None:
+    assert len(found.records) + len(found.rejects) <= lines
+    for record in found.records:
+        assert record.time_us <= NOW_US + 60_000_000 and 0 <= record.nanos <= 999
+        assert record.severity is None or 1 <= record.severity <= 24
+        assert "\0" not in record.message + record.service + record.host
+        record.message.encode()
+        known = json.loads(record.attributes.decode())
+        assert len(known) <= LIMITS.fields + 4 and "\0" not in str(known)
+
+
+@given(st.lists(lines | st.binary(max_size=60), min_size=1, max_size=8), st.sampled_from(Form))
+def test_every_line_is_a_record_or_a_reject(given: list[bytes], form: Form) -> None:
+    body = b"\n".join(given)
+    try:
+        found = decode(body, form)
+    except BadBody:
+        assert not body.removeprefix(native.BOM).strip() or body.strip() == b"[]"
+        return
+    check(found, body.count(b"\n") + 1)
+    if form is Form.TEXT:
+        assert not found.rejects
+
+
+@given(st.lists(trees, min_size=1, max_size=8))
+def test_every_item_is_a_record_or_a_reject(items: list[Any]) -> None:
+    found = decode(json.dumps(items, allow_nan=True), Form.JSON)
+    check(found, len(items))
+
+
+@given(lines)
+def test_the_quick_way_and_the_careful_way_agree(line: bytes) -> None:
+    quick = decode(line)
+    careful = decode(b'{"time": 1795499940.5, "message": 5, "x": {"y": {}}}\n' + line)
+    assert same(careful.records[1:]) == same(quick.records)
+    assert [reject.reason for reject in careful.rejects] == [reject.reason for reject in quick.rejects]
