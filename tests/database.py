@@ -30,20 +30,20 @@ LACKING = {
     "apache": "TimescaleDB is not here (make timescale)",
     "community": "TEST_COMMUNITY_DATABASE_URL names no server with TimescaleDB Community",
 }
-_lacking: dict[str, int] = {}
 
 
 def lack(kind: str) -> None:
     """This machine cannot provide a kind of server: say so, and do not let CI pass without it."""
-    _lacking[kind] = _lacking.get(kind, 0) + 1
     if kind != "community" and os.environ.get("CI") == "true":
         pytest.fail(f"{LACKING[kind]}: in CI it must be.")
     pytest.skip(LACKING[kind])
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for kind, count in sorted(_lacking.items()):
-        terminalreporter.write_line(f"NOT TESTED on {kind} ({count} tests): {LACKING[kind]}", red=True)
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for kind, sentence in LACKING.items():
+        if count := sum(sentence in why for why in skipped):
+            terminalreporter.write_line(f"NOT TESTED on {kind} ({count} tests): {sentence}", red=True)
 
 
 def on_server(url: str, name: str) -> str:

@@ -6,10 +6,12 @@ JSON), not those of the columns. (Told `jsonb`, it would store prepared JSON as 
 Integers are cut to their column's width without a word: a record's were checked where it was made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.types.string import BytesBinaryDumper
 
 from ingest.record import LogRecord
 
@@ -35,6 +37,15 @@ COLUMNS = (
 )
 WRITTEN_AS = [kind for _, kind in COLUMNS]
 STATEMENT = f"COPY log ({', '.join(name for name, _ in COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+
+
+@contextmanager
+def copying(cursor: psycopg.Cursor[Any]) -> Iterator[psycopg.Copy]:
+    # Looked up by type, bytea has a dumper in Python; the one for the class `bytes` is in C.
+    cursor.adapters.register_dumper(None, BytesBinaryDumper)
+    with cursor.copy(STATEMENT) as copy:
+        copy.set_types(WRITTEN_AS)
+        yield copy
 
 
 def write_rows(
@@ -67,6 +78,5 @@ def copy_rows(
     cursor: psycopg.Cursor[Any], records: Iterable[LogRecord], source: int, seg: int, first_pos: int
 ) -> None:
     """One COPY of its own."""
-    with cursor.copy(STATEMENT) as copy:
-        copy.set_types(WRITTEN_AS)
+    with copying(cursor) as copy:
         write_rows(copy, records, source, seg, first_pos)

@@ -4,8 +4,8 @@ After a logical restore, a point-in-time restore or a failover, PostgreSQL may g
 stored rows. So a writer compares the cluster's identity with log_origin when it connects, and stores nothing
 on a difference until `manage.py rebase` has lifted the base above the highest segment there is.
 
-Both functions below are open to an ordinary role. pg_control_checkpoint() is behind by one checkpoint right
-after a promotion; the name of the current WAL file is not, but a standby has none.
+The functions below are open to an ordinary role. The timeline is read from the name of the current WAL file:
+pg_control_checkpoint() is behind by one checkpoint right after a promotion.
 """
 
 from typing import Any, NamedTuple
@@ -15,10 +15,7 @@ import psycopg
 from webapp.logs.errors import ForeignCluster, Outage, classify
 
 IDENTITY = """
-SELECT system_identifier::text,
-       CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
-       pg_is_in_recovery()
+SELECT system_identifier::text, ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int
 FROM pg_control_system()
 """
 
@@ -30,11 +27,12 @@ class Identity(NamedTuple):
 
 def identity(conn: psycopg.Connection[Any]) -> Identity:
     """The cluster this connection writes to. A standby is an outage: nothing can be stored there."""
-    row = conn.execute(IDENTITY).fetchone()
+    try:
+        row = conn.execute(IDENTITY).fetchone()
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # it has no current WAL file
+        raise Outage("the server is a standby") from error
     assert row is not None
-    if row[2]:
-        raise Outage("the server is a standby")
-    return Identity(row[0], row[1])
+    return Identity(*row)
 
 
 def kept(conn: psycopg.Connection[Any]) -> Identity:

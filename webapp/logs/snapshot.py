@@ -34,18 +34,19 @@ SESSION = {
 }
 
 # One statement, so one snapshot: the edge of the set, what is open below it, whose ids these are, the floor.
+# A standby refuses it: it has no current WAL file.
 TOKEN = """
 SELECT coalesce((SELECT max(seg) FROM log_segment), 0),
        ARRAY(SELECT base + id::text::bigint FROM pg_snapshot_xip(pg_current_snapshot()) AS id),
        control.system_identifier::text,
-       CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
-            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END,
+       ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int,
        base,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
        (SELECT (extract(epoch FROM floor) * 1000000)::bigint FROM log_class WHERE name = 'default'),
        set_config('statement_timeout', %s, true)
 FROM log_origin, pg_control_system() AS control
 """
+TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
 
 
 class Predicate(NamedTuple):
@@ -140,7 +141,7 @@ def begin(stack: contextlib.ExitStack, url: str, timeout_ms: int) -> tuple[psyco
         return conn, take_token(conn, timeout_ms)
     token, written = on_primary(timeout_ms)
     if replayed(conn, written):
-        take_token(conn, timeout_ms)  # begins the transaction; its own token is good for nothing here
+        conn.execute(TIMEOUT, [milliseconds(timeout_ms)])  # begins the transaction
         return conn, token
     conn = stack.enter_context(pool(settings.DATABASE_URL).connection())
     return conn, take_token(conn, timeout_ms)
@@ -148,12 +149,15 @@ def begin(stack: contextlib.ExitStack, url: str, timeout_ms: int) -> tuple[psyco
 
 def take_token(conn: psycopg.Connection[Any], timeout_ms: int = 0) -> Token:
     """The first statement of the transaction, so the token is of its snapshot."""
-    wanted = timeout_ms or int(settings.QUERY_SECONDS * 1000)
-    row = conn.execute(TOKEN, [str(wanted)]).fetchone()
+    row = conn.execute(TOKEN, [milliseconds(timeout_ms)]).fetchone()
     if row is None:
         raise Outage("log_origin is empty: run `manage.py migrate`")
     horizon, in_progress, *rest, _ = row
     return Token(horizon, tuple(seg for seg in in_progress if seg < horizon), *rest)
+
+
+def milliseconds(timeout_ms: int) -> str:
+    return str(timeout_ms or int(settings.QUERY_SECONDS * 1000))
 
 
 def is_standby(conn: psycopg.Connection[Any]) -> bool:

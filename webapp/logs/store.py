@@ -195,8 +195,7 @@ def acceptances(conn: psycopg.Connection[Any], batches: list[uuid.UUID]) -> dict
 def copy_units(conn: psycopg.Connection[Any], ledger: Ledger) -> None:
     if not any(unit.envelope.records for unit, _ in ledger.fresh):
         return
-    with conn.cursor() as cursor, cursor.copy(copy.STATEMENT) as out:
-        out.set_types(copy.WRITTEN_AS)
+    with conn.cursor() as cursor, copy.copying(cursor) as out:
         for unit, first_pos in ledger.fresh:
             copy.write_rows(out, unit.envelope.records, unit.envelope.source, ledger.seg, first_pos)
 
