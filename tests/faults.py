@@ -161,7 +161,7 @@ def descendants(pid: int) -> list[int]:
     """The process and everything under it, parents first."""
     found = [pid]
     for one in found:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # gone meanwhile
             for task in Path(f"/proc/{one}/task").iterdir():
                 found += [int(child) for child in (task / "children").read_text().split()]
     return found

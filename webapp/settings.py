@@ -222,11 +222,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 5,
 }
+MAINTENANCE = {"queue": "maint", "expires": 60}  # while no worker is up, the next one counts and not the pile
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "publish-directory": {"task": "logs.publish_directory", "schedule": 5.0, "options": {"queue": "maint"}},
-    "ensure-partitions": {"task": "logs.ensure_partitions", "schedule": 600.0, "options": {"queue": "maint"}},
-    "retention": {"task": "logs.retention", "schedule": 600.0, "options": {"queue": "maint"}},
-    "copy-minutes": {"task": "logs.copy_minutes", "schedule": 10.0, "options": {"queue": "maint"}},
+    "publish-directory": {"task": "logs.publish_directory", "schedule": 5.0, "options": MAINTENANCE},
+    "ensure-partitions": {"task": "logs.ensure_partitions", "schedule": 600.0, "options": MAINTENANCE},
+    "retention": {"task": "logs.retention", "schedule": 600.0, "options": MAINTENANCE},
+    "copy-minutes": {"task": "logs.copy_minutes", "schedule": 10.0, "options": MAINTENANCE},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.text("BEAT_SCHEDULE", "/tmp/logboom-beat-schedule")
 

@@ -92,7 +92,7 @@ class Spool:
         self._bytes = self._measure()
 
     def close(self) -> None:
-        """Lets go of the directory. Once: the number of a closed descriptor may be somebody else's by then."""
+        """Lets go of the directory; only once: the number of a closed descriptor may be used again."""
         number, self._owned = self._owned, None
         if number is not None:
             os.close(number)

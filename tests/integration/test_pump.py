@@ -44,6 +44,17 @@ def test_when_more_is_due_the_next_hint_goes_out_before_storing(bench: Bench) ->
     assert bench.hints == 1
 
 
+def test_a_step_waits_for_its_group_to_fill_only_when_the_last_one_took_all(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    monkeypatch.setattr(bench.pump.stopping, "wait", lambda seconds: waits.append(seconds > 0))
+    bench.accept(*(offer(str(n)) for n in range(20)))
+    for _ in range(3):
+        bench.pump.step()
+    assert waits == [False, False, True]
+
+
 def test_a_redelivery_after_a_lost_answer_is_stored_once(bench: Bench) -> None:
     one = offer("a")
     bench.accept(one)
