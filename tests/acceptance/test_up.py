@@ -132,7 +132,16 @@ def test_the_printed_curl_sends_a_line_that_search_finds(local: Installation, pr
     assert curl, printed
     answer = subprocess.run(curl.group().strip(), shell=True, capture_output=True, text=True, check=True)
     assert json.loads(answer.stdout)["accepted"] == 1
-    until(lambda: [line["message"] for line in search(local.facts, "hello")] == ["my first line"])
+    until(lambda: [line["message"] for line in search(local.facts, "service:hello")] == ["my first line"])
+
+
+def test_the_printed_search_finds_it_too(local: Installation, printed: str) -> None:
+    command = re.search(r"\./(logboom search \S+)", printed)
+    assert command, printed
+    words = [sys.executable, *command.group(1).split()]
+    found = subprocess.run(words, cwd=BASE, env=local.environment, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert "my first line" in found.stdout
 
 
 def test_every_step_is_a_line_with_its_seconds(printed: str) -> None:
@@ -216,7 +225,7 @@ def test_down_leaves_no_process_and_a_warm_start_finds_the_data(local: Installat
     assert local.manage("status").returncode == 1
     words = local.up("--no-demo")
     assert "password as it was" in words
-    assert search(local.facts, "hello")[0]["message"] == "my first line"
+    assert [line["message"] for line in search(local.facts, "service:hello")] == ["my first line"]
     assert local.facts["pids"].keys() == ROLES - {"producer"}
     assert {**local.facts, "pids": {}} == {**facts, "pids": {}}
 
@@ -226,7 +235,7 @@ def test_a_killed_supervisor_takes_everything_with_it(local: Installation) -> No
     os.kill(int((local.var / "up.lock").read_text()), signal.SIGKILL)
     until(lambda: not [pid for pid in pids if is_running(pid)])
     local.up()
-    assert search(local.facts, "hello")
+    assert search(local.facts, "service:hello")
 
 
 # ---- what can be wrong, each before anything is started ----

@@ -22,7 +22,7 @@ def text(facts: Mapping[str, Any], seconds: float, *, demo: bool) -> str:
         f"  Stored in  {prepared['server']} ({EDITIONS[facts['edition']]})",
         "  Your first line:",
         *curl(facts),
-        "  Then:  ./logboom search hello    ./logboom tail    ./logboom ship /var/log/*.log",
+        "  Then:  ./logboom search service:hello    ./logboom tail    ./logboom ship /var/log/*.log",
     ]
     if demo:
         lines.append(f'  Demo lines are in source "{prepare.DEMO}"; `manage.py up --no-demo` starts without.')
