@@ -18,8 +18,11 @@ k:<hash>        A keyed batch's tombstone, the hash being of source and key. Has
 queued          Zset: every queued batch by acceptance. Written by accept, removed by finish.
 due:<source>    Zset: the source's batches in line, by acceptance. Into it: accept, release, free, and claim
                 for leases that ran out. Out of it: claim, finish.
-ring            Zset: the sources whose line is not empty, by the number of their last turn. With due:*.
-turn            The number of turns given. Written by accept and claim.
+ring            Zset: the sources whose line is not empty, by how much they have been served. With due:*.
+tags            Hash: how much each source has been served, in hundredths of a row, divided by its weight; a
+                source new or long away counts from where the others are. Written by claim.
+served          Where the others are: the tag of the source served last. Written by claim.
+weights         Hash: the sources whose weight is not 1. Written by publish.
 leases          Zset: batches in a worker's hands by the lease's end, and delayed ones by when they are due
                 again (ms). Into it: claim, release. Out of it: claim, release, free, finish.
 acceptance      The last acceptance number given; begins at the clock in microseconds. Written by accept.

@@ -39,7 +39,7 @@ class TokenEntry(msgspec.Struct, frozen=True):
 
 class SourceEntry(msgspec.Struct, frozen=True):
     name: str
-    weight: int = 1
+    weight: int = 1  # 1 to 100: its share of the workers while several sources wait
     retention_days: int = 30
     identical_is_retry: bool = False
 
@@ -60,7 +60,13 @@ def encode(directory: Directory) -> bytes:
 
 def publish(client: redis.Redis, directory: Directory) -> int:
     """Replaces the directory, and gives the version it got. Publishers take turns by themselves."""
-    return int(PUBLISH.run(client, encode(directory)))
+    weights = [
+        part
+        for source, entry in directory.sources.items()
+        if entry.weight > 1
+        for part in (source, entry.weight)
+    ]
+    return int(PUBLISH.run(client, encode(directory), *weights))
 
 
 class DirectoryReader:

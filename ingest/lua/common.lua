@@ -19,12 +19,15 @@ local function exact(number)
 end
 
 -- Into its source's line at the place its acceptance number gives it. `ring` holds a source exactly while its
--- line has somebody in it; a newcomer joins behind everyone who has been waiting for a turn.
+-- line has somebody in it, the least served first. One that was away begins where the others are, not where it
+-- left off, and with what it was served then: absence earns no credit, and coming back wipes nothing out.
 local function enqueue(id, source, acceptance)
   local due = 'due:' .. source
   call('ZADD', due, acceptance, id)
   if call('ZCARD', due) == 1 then
-    call('ZADD', 'ring', 'NX', call('INCR', 'turn'), source)
+    local others = tonumber(call('GET', 'served') or 0)
+    local own = tonumber(call('HGET', 'tags', source) or 0)
+    call('ZADD', 'ring', exact(math.max(others, own)), source)
   end
 end
 

@@ -2,12 +2,14 @@
 
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
 from ingest.buffer import Accepted, Buffer, Claim, Claimed, Held, Move, State
+from ingest.directory import Directory, SourceEntry, publish
 from ingest.errors import BrokerFull, KeyConflict
 from tests.brokers import let_leases_run_out, offer
 
@@ -189,6 +191,56 @@ def test_no_source_waits_longer_than_one_round(any_broker: redis.Redis) -> None:
     served = [batch.source for _ in range(25) for batch in buffer.claim("w").batches]
     assert len(served) == 50
     assert all(sorted(served[at : at + 5]) == [1, 2, 3, 4, 5] for at in range(0, 50, 5))
+
+
+def served_rows(buffer: Buffer, claims: int) -> Counter[int]:
+    rows: Counter[int] = Counter()
+    for _ in range(claims):
+        for batch in buffer.claim("w").batches:
+            rows[batch.source] += batch.rows
+    return rows
+
+
+def test_sources_share_by_rows_not_by_batches(any_broker: redis.Redis) -> None:
+    buffer = Buffer(any_broker, lease_seconds=60, group_batches=5, group_rows=10_000)
+    for _ in range(20):
+        buffer.accept(offer(source=1, rows=1000))
+    for _ in range(200):
+        buffer.accept(offer(source=2, rows=50))
+    rows = served_rows(buffer, 21)
+    assert abs(rows[1] - rows[2]) <= 1000
+
+
+def test_a_heavier_source_gets_its_share(any_broker: redis.Redis) -> None:
+    publish(any_broker, Directory(0, {}, {1: SourceEntry("plain"), 2: SourceEntry("heavy", weight=3)}))
+    buffer = Buffer(any_broker, lease_seconds=60, group_batches=4, group_rows=10_000)
+    for _ in range(50):
+        buffer.accept(offer(source=1))
+        buffer.accept(offer(source=2))
+    assert served_rows(buffer, 10) == {1: 100, 2: 300}
+
+
+def test_absence_earns_a_source_no_credit(any_broker: redis.Redis) -> None:
+    buffer = Buffer(any_broker, lease_seconds=60, group_batches=4, group_rows=10_000)
+    for _ in range(40):
+        buffer.accept(offer(source=1))
+    served_rows(buffer, 5)
+    for _ in range(40):
+        buffer.accept(offer(source=2))
+    assert served_rows(buffer, 4) == {1: 80, 2: 80}
+
+
+def test_emptying_its_line_wipes_nothing_out_for_a_source(any_broker: redis.Redis) -> None:
+    """Source 2 has one large batch in line at a time, 1 has many small ones: each gets half of the rows."""
+    buffer = Buffer(any_broker, lease_seconds=60, group_batches=1, group_rows=10_000)
+    for _ in range(200):
+        buffer.accept(offer(source=1, rows=10))
+    rows: Counter[int] = Counter()
+    for _ in range(60):
+        if not buffer.client.exists("due:2"):
+            buffer.accept(offer(source=2, rows=100))
+        rows += served_rows(buffer, 1)
+    assert abs(rows[1] - rows[2]) <= 100
 
 
 def test_one_source_is_served_in_the_order_of_acceptance(buffer: Buffer) -> None:

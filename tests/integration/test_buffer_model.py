@@ -20,6 +20,7 @@ from tests.brokers import let_leases_run_out, offer
 OWNERS = st.sampled_from(["worker-0", "worker-1"])
 GROUP_BATCHES, GROUP_ROWS = 4, 60
 RANK = {State.QUEUED: 0, State.SPILLED: 1, State.STORED: 2, State.DUPLICATE: 2, State.QUARANTINED: 2}
+WEIGHTS = {2: 3}  # as published with the directory
 KEYS = [None, b"one", b"two"]
 
 
@@ -41,15 +42,21 @@ class Model:
     def __init__(self) -> None:
         self.batches: dict[uuid.UUID, Batch] = {}  # the newest acceptance of each
         self.keys: dict[tuple[int, bytes], Batch] = {}
-        self.ring: list[int] = []  # sources with somebody in line, next turn first
+        self.ring: dict[int, int] = {}  # source with somebody in line -> how much it has been served
+        self.tags: dict[int, int] = {}  # the same at its last turn
+        self.served = 0  # the same of the source served last
         self.counts: dict[tuple[int, State], int] = {}  # rows at their end, and spilled
         self.accepted: dict[int, int] = {}
 
     def settle_ring(self) -> None:
-        """Sources whose line emptied leave the ring; newcomers join behind."""
+        """Sources whose line emptied leave the ring; newcomers join where the others are."""
         due = {batch.offer.source for batch in self.batches.values() if batch.due}
-        self.ring = [source for source in self.ring if source in due]
-        self.ring += sorted(due - set(self.ring))
+        self.ring = {
+            source: self.ring.get(source, max(self.served, self.tags.get(source, 0))) for source in due
+        }
+
+    def turns(self) -> list[int]:
+        return sorted(self.ring, key=lambda source: (self.ring[source], str(source)))
 
     def line(self, source: int) -> list[Batch]:
         due = [batch for batch in self.batches.values() if batch.due and batch.offer.source == source]
@@ -58,13 +65,16 @@ class Model:
     def claim(self, owner: str) -> list[Batch]:
         group: list[Batch] = []
         while self.ring and len(group) < GROUP_BATCHES:
-            batch = self.line(self.ring[0])[0]
+            source = self.turns()[0]
+            batch = self.line(source)[0]
             rows = sum(taken.offer.rows for taken in group) + batch.offer.rows
             if group and (batch.deaths or rows > GROUP_ROWS):
                 break
             batch.away, batch.owner = True, owner
             group.append(batch)
-            self.ring.append(self.ring.pop(0))
+            self.served = self.ring[source]
+            cost = 100 * max(1, batch.offer.rows) // WEIGHTS.get(source, 1)
+            self.ring[source] = self.tags[source] = self.served + cost
             self.settle_ring()
             if batch.deaths:
                 break
@@ -95,6 +105,7 @@ class BufferMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.client.flushall()
+        self.client.hset("weights", mapping=WEIGHTS)
         self.buffer = Buffer(
             self.client, lease_seconds=3600, group_batches=GROUP_BATCHES, group_rows=GROUP_ROWS
         )
@@ -219,7 +230,7 @@ class BufferMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_ring_holds_the_sources_with_somebody_in_line(self) -> None:
-        assert [int(source) for source in self.client.zrange("ring", 0, -1)] == self.model.ring
+        assert [int(source) for source in self.client.zrange("ring", 0, -1)] == self.model.turns()
         for source in self.model.ring:
             line = [batch.offer.batch.bytes for batch in self.model.line(source)]
             assert self.client.zrange(f"due:{source}", 0, -1) == line
