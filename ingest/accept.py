@@ -4,8 +4,8 @@ Who may not send, and what there is no room for, is refused before the body is r
 the batch is fsynced in the broker. Everything it works with comes in through `Stage`, the clock too.
 
 A body that is neither of announced length nor compressed may have been cut between two lines without anyone
-noticing: the server shows a broken stream as an ended one. Its key then makes the batch's id, so that the
-same content is still stored once, but is not held against other content: a retry after a cut gets through.
+noticing: the server shows a broken stream as an ended one. Its key then stands for this content only: the same
+content is still stored once, but other content under that key is no conflict. A retry after a cut gets through.
 """
 
 import hashlib
@@ -142,10 +142,10 @@ def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | No
     counts as a retry for the hour alone, since a heartbeat may well say the same tomorrow.
     """
     if sender.key is not None:
-        key = None if sender.cuttable else sender.key
+        key = sender.key + b"\0" + content_hash if sender.cuttable else sender.key
         return keyed_id(sender.source, sender.key, content_hash), key
     if sender.entry.identical_is_retry:
-        return uuid.uuid4(), b"\0content:" + content_hash  # no header can hold a NUL
+        return uuid.uuid4(), b"\0" + content_hash  # no header can hold a NUL
     return uuid.uuid4(), None
 
 
