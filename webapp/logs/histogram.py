@@ -15,6 +15,7 @@ from webapp.logs import steps, times
 from webapp.logs.asking import Answering, Ask, answering, bad_value, prepared
 from webapp.logs.binding import SQL
 from webapp.logs.clauses import field_of
+from webapp.logs.errors import OutOfTime
 from webapp.logs.mending import Note
 from webapp.logs.plan import Span
 from webapp.logs.tree import Field, Kind
@@ -22,6 +23,7 @@ from webapp.logs.tree import Field, Kind
 MAX_BUCKETS = 2000
 MAX_TOP = 100
 FULL_SHARE = 0.7  # of the time, for the whole range at once; the rest is for parts of it
+EXTREME_SHARE = 0.3
 FIRST_PART, GROWTH = 64, 4  # the first part is a 64th of the range
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 OTHER, MISSING = "other", "missing"
@@ -105,21 +107,24 @@ def whole(answer: Answering) -> tuple[int, int]:
     span, now = answer.plan.span, answer.plan.setting.now_ns
     start, end = span.start, span.end
     if start is None:
-        first = extreme(answer, "min")
+        first = extreme(answer, "min", span)
         start = min(now if first is None else first, now if end is None else end)
     if end is None:
-        last = extreme(answer, "max")
+        # Clocks that run ahead put lines beyond now: only there is anything to look for.
+        last = extreme(answer, "max", Span(max(now, start), None))
         end = max(now, start + 1, 0 if last is None else last + 1000)
     return start, max(start, end)
 
 
-def extreme(answer: Answering, which: str) -> int | None:
-    """Of all the token's lines, not only the matching ones: an index gives it at once."""
+def extreme(answer: Answering, which: str, span: Span) -> int | None:
+    """Of all the token's lines, not only the matching ones: an index gives it at once. Raises OutOfTime."""
     statement = sql.SQL("SELECT {}(time) FROM log WHERE {} AND {}").format(
-        sql.Identifier(which), answer.plan.within(answer.plan.span), answer.plan.seen
+        sql.Identifier(which), answer.plan.within(span), answer.plan.seen
     )
-    rows = answer.rows(statement)
-    return times.nanoseconds(rows[0][0]) if rows and rows[0][0] else None
+    rows = answer.rows(statement, most_ms=int(answer.clock.total_ms * EXTREME_SHARE))
+    if rows is None:
+        raise OutOfTime("The first and the last line were not found in time.")
+    return times.nanoseconds(rows[0][0]) if rows[0][0] else None
 
 
 def value_of(answer: Answering, field: Field) -> SQL:

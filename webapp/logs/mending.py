@@ -148,7 +148,9 @@ def lone_operator(text: str, at: int) -> Finding | None:
     place = (found.start(), len(word))
 
     def without(whole: str) -> str | None:
-        rest = " ".join((whole[: place[0]].rstrip() + " " + whole[sum(place) :].lstrip()).split())
+        before, after = whole[: place[0]].rstrip(), whole[sum(place) :].lstrip()
+        between = "" if not before or before.endswith("(") or not after or after.startswith(")") else " "
+        rest = before + between + after
         return rest if rest.strip("() ") else quoted(word)
 
     side = "something after it" if word == "NOT" else "something on both sides"
