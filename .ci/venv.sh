@@ -13,4 +13,4 @@ if ! "$1" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 rm -rf "$2" # what an interrupted try left
 "$1" -m venv "$2"
-printf '  %-68s %5d.0 s\n' "Virtual environment made with $("$1" -V)" $(($(date +%s) - began))
+printf '  %-68s %3d.0 s\n' "Virtual environment made with $("$1" -V)" $(($(date +%s) - began))
