@@ -20,10 +20,17 @@ logger = logging.getLogger(__name__)
 
 SCRIPTS = Path(__file__).with_name("lua")
 # Error replies that a server gives while it cannot serve, rather than because the command was wrong.
-NOT_NOW = ("LOADING", "MISCONF", "BUSY", "MASTERDOWN", "NOREPLICAS", "READONLY", "TRYAGAIN", "CLUSTERDOWN")
+NOT_NOW = ("MISCONF", "BUSY", "NOREPLICAS")
+AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.MasterDownError,
+)
 WANTED = {
     "appendonly": ("yes", "every accepted batch would be lost when it restarts"),
     "appendfsync": ("always", "what was acknowledged could be lost when it is killed"),
+    "no-appendfsync-on-rewrite": ("no", "what was acknowledged while it rewrites its file could be lost"),
     "maxmemory-policy": ("noeviction", "it would drop accepted batches when memory runs out"),
 }
 
@@ -47,7 +54,7 @@ def speaking() -> Iterator[None]:
         yield
     except exceptions.OutOfMemoryError as error:
         raise BrokerFull("The broker is full.", retry_after=5) from error
-    except (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError) as error:
+    except AWAY as error:
         raise BrokerGone(f"The broker does not answer: {error}") from error
     except exceptions.ResponseError as error:
         if not str(error).startswith(NOT_NOW):

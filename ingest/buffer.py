@@ -6,7 +6,8 @@ changes nothing. Counters change only by moves. Each verb is one script (`lua/`)
 not at all, and may be repeated when its answer was lost. The clock is the server's. A Celery message is only
 a wake-up: the lines of `due:*` are the queue of record.
 
-Keys. A batch is written as 16 raw bytes, a source in decimal. PER_BATCH and PER_TOMBSTONE are bytes.
+Keys. A batch is written as 16 raw bytes, a source in decimal. Beside its payload a queued batch costs about
+550 bytes on Valkey 9 and 730 on Redis 7.0, its tombstone of 144 or 168 included.
 
 b:<batch>       The envelope. Written by accept, deleted by the move out of queued.
 m:<batch>       Hash: a acceptance, s state (q p s d x), f source, l dialect, r rows, j rejected lines,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from ingest.broker import check_durable, connect
+from ingest.broker import check_durable, connect, speaking
 from ingest.buffer import Buffer
 from ingest.errors import BrokerGone, WeakBroker
 from tests.brokers import Own, offer
@@ -21,6 +21,7 @@ from webapp.local import servers
     [
         ("appendonly", "no", "yes"),
         ("appendfsync", "everysec", "always"),
+        ("no-appendfsync-on-rewrite", "yes", "no"),
         ("maxmemory-policy", "allkeys-lru", "noeviction"),
         ("maxmemory", "0", "256mb"),
     ],
@@ -54,7 +55,8 @@ def test_where_config_is_refused_it_says_what_cannot_be_checked(
 ) -> None:
     check_durable(unprivileged)
     assert [record.message for record in caplog.records] == [
-        "the broker does not tell its appendfsync: make sure that it is always"
+        "the broker does not tell its appendfsync: make sure that it is always",
+        "the broker does not tell its no-appendfsync-on-rewrite: make sure that it is no",
     ]
 
 
@@ -82,6 +84,17 @@ def test_a_broker_that_turned_into_a_replica_is_gone(any_broker: redis.Redis) ->
             Buffer(any_broker).accept(offer())
     finally:
         any_broker.replicaof("NO", "ONE")
+
+
+def test_a_broker_that_cannot_write_its_file_is_gone() -> None:
+    with pytest.raises(BrokerGone), speaking():
+        raise redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device")
+
+
+def test_a_wrong_command_is_a_bug_and_passes_through(any_broker: redis.Redis) -> None:
+    any_broker.set("queued", "not a zset")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        Buffer(any_broker).accept(offer())
 
 
 def test_a_broker_that_hangs_is_gone_after_the_timeout(own_broker: Own) -> None:

@@ -1,8 +1,10 @@
 """Hints through a real broker, as a worker would find them."""
 
 import json
+import signal
 
 import redis
+from prometheus_client import REGISTRY
 
 from ingest import hint
 from tests.brokers import Own
@@ -30,9 +32,13 @@ def test_hints_share_their_connections(any_broker: redis.Redis, any_broker_url: 
 
 
 def test_a_hint_that_cannot_be_sent_is_counted_and_never_raised() -> None:
-    before = hint.FAILED._value.get()
+    before = failed()
     assert not hint.send(f"redis://127.0.0.1:{servers.free_port()}/0")
-    assert hint.FAILED._value.get() == before + 1
+    assert failed() == before + 1
+
+
+def failed() -> float:
+    return REGISTRY.get_sample_value("logboom_hints_total", {"outcome": "failed"}) or 0.0
 
 
 def test_hints_go_on_after_the_broker_was_killed(own_broker: Own) -> None:
@@ -40,6 +46,14 @@ def test_hints_go_on_after_the_broker_was_killed(own_broker: Own) -> None:
     own_broker.kill()
     assert not hint.send(own_broker.server.url)
     own_broker.start()
+    assert hint.send(own_broker.server.url)
+
+
+def test_a_broker_that_hangs_does_not_hold_the_request(own_broker: Own) -> None:
+    assert hint.send(own_broker.server.url)
+    own_broker.signal(signal.SIGSTOP)
+    assert not hint.send(own_broker.server.url)
+    own_broker.signal(signal.SIGCONT)
     assert hint.send(own_broker.server.url)
 
 
