@@ -46,11 +46,7 @@ def publish_directory() -> Report:
 
 @app.task(name="logs.ensure_partitions")
 def ensure_partitions() -> Report:
-    def ensure(connection: Connection) -> Report:
-        editions.ensure_ahead(connection)
-        return {"days": "made ahead"}
-
-    return _in_database(ensure)
+    return _in_database(lambda connection: {"made": editions.ensure_ahead(connection)})
 
 
 @app.task(name="logs.retention")

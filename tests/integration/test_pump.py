@@ -1,5 +1,6 @@
 """The pump on a real broker and a real database: what is claimed is stored once, or kept."""
 
+import threading
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.batches import offer
 from tests.faults import FaultyFiles, frozen, proxied
 from tests.workbench import NOWHERE, OWNER, Bench, bench, crowded
 from webapp.logs import store
+from webapp.logs.errors import Outage
 from workers.database import Connection
 from workers.pump import Step
 
@@ -295,3 +297,24 @@ def test_a_stopping_pump_claims_nothing(bench: Bench) -> None:
     bench.pump.stopping.set()
     assert bench.pump.step() == Step("stopping")
     assert bench.buffer.depth().leased == 0
+
+
+def test_at_the_last_word_what_still_runs_is_handed_back(bench: Bench) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def stuck(url: str) -> Connection:
+        began.set()
+        go_on.wait(30)
+        raise Outage("at last")
+
+    one = offer("a")
+    bench.accept(one)
+    bench.connect_to(bench.url, connect=stuck)
+    step = threading.Thread(target=bench.pump.step)
+    step.start()
+    began.wait(30)
+    bench.pump.stopping.set()
+    bench.pump.abandon()
+    assert (bench.buffer.depth().leased, bench.buffer.depth().due, deaths(bench, one)) == (0, 1, 0)
+    go_on.set()
+    step.join()

@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -197,19 +197,39 @@ def test_flower_sees_one_task_a_commit_with_its_rows(site: Site) -> None:
     """Flower shows what the events carry."""
     with site.worker():
         site.until_ready()
-        events = succeeded_tasks(site, lambda: site.accept(offer("a", "b"), offer("c")))
-    results = [event["result"] for event in events]
+        results = told(site, lambda app: site.accept(offer("a", "b"), offer("c")), until="stored")
     assert any("'batches': 2, 'rows': 3" in result for result in results), results
 
 
-def succeeded_tasks(site: Site, act: Callable[[], None]) -> list[dict[str, Any]]:
-    """What workers tell about finished tasks, until the database has what `act` sent."""
-    found: list[dict[str, Any]] = []
+def test_maintenance_does_its_work_and_says_so(site: Site) -> None:
+    def send_all(app: Celery) -> None:
+        for name in ("publish_directory", "ensure_partitions", "retention", "copy_minutes"):
+            app.send_task(f"logs.{name}", queue="maint")
+        app.send_task("logs.publish_directory", queue="maint")
+
+    with site.worker():
+        site.until_ready()
+        site.accept(offer("a"))
+        site.until_stored(1)
+        results = told(site, send_all, until="'published': False")
+    assert sorted(results) == [
+        "{'copied': 1}",
+        "{'dropped': 0}",
+        "{'made': 4}",
+        "{'published': False}",
+        "{'published': True}",
+    ]
+
+
+def told(site: Site, act: Callable[[Celery], None], *, until: str) -> list[str]:
+    """What the worker tells about its finished tasks, up to the first that says `until`."""
+    found: list[str] = []
     with closing(Celery(broker=site.broker_url, set_as_current=False)) as app, app.connection() as connection:
-        receiver = EventReceiver(connection, {"task-succeeded": found.append}, app=app)
-        events = receiver.itercapture(limit=None, timeout=20, wakeup=False)
-        next(events)  # subscribed from here on
-        act()
-        while not any("stored" in event["result"] for event in found):
-            next(events)
-    return found
+        receiver = EventReceiver(
+            connection, {"task-succeeded": lambda event: found.append(event["result"])}, app=app
+        )
+        receiving = receiver.consume(limit=None, timeout=20, wakeup=False)
+        threading.Timer(0.5, act, [app]).start()  # subscribing happens at the first look
+        while not any(until in result for result in found):
+            next(receiving)
+    return [result for result in found if "idle" not in result]
