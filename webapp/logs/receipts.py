@@ -91,13 +91,13 @@ def look(batch: uuid.UUID, scope: Scope) -> Receipt | None:
 
 def in_broker(batch: uuid.UUID) -> Known | None:
     with contextlib.suppress(Transient):
-        return buffer().known(batch)
+        return buffer(settings.BROKER_URL).known(batch)
     return None
 
 
 @cache
-def buffer() -> Buffer:
-    return Buffer(connect(settings.BROKER_URL))
+def buffer(url: str) -> Buffer:
+    return Buffer(connect(url))
 
 
 def stored(batch: uuid.UUID, entry: Entry, known: Known | None, source: str) -> Receipt:
