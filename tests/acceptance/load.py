@@ -208,36 +208,31 @@ def faults(options: argparse.Namespace) -> int:
         return verdict(found)
 
 
-def under_load(options: argparse.Namespace, check: Callable[[Installation, Posting], Counter[str]]) -> int:
-    """The check runs while lines are posted, and what was posted is checked as well."""
+def under_load(
+    options: argparse.Namespace, check: Callable[[Installation, str, argparse.Namespace], Counter[str]]
+) -> int:
+    """The check runs while lines are posted, from a place before the first; these are checked too."""
     with scene(options) as (made, database, posting):
-        batches = options.lines // options.batch
+        batches, place = options.lines // options.batch, reading.place(made)
         load = threading.Thread(target=posting.post_all, args=(batches,))
         load.start()
-        found = check(made, posting)
+        found = check(made, place, options)
         load.join()
         wait_drained(database.url, batches)
         return verdict(found + differences(database.url, posting.expected))
 
 
-def agree(options: argparse.Namespace) -> int:
-    def check(made: Installation, posting: Posting) -> Counter[str]:
-        rounds, found = reading.agreement(made, options.lines / options.rate)
-        report("Reads under one as_of", {"rounds": rounds})
-        return found
-
-    return under_load(options, check)
+def agree(made: Installation, place: str, options: argparse.Namespace) -> Counter[str]:
+    rounds, found = reading.agreement(made, options.lines / options.rate)
+    report("Reads under one as_of", {"rounds": rounds})
+    return found
 
 
-def tail(options: argparse.Namespace) -> int:
-    def check(made: Installation, posting: Posting) -> Counter[str]:
-        figures, found = reading.tails(
-            made, options.lines // options.batch, options.batch, options.lines / options.rate
-        )
-        report("Tails", figures)
-        return found
-
-    return under_load(options, check)
+def tail(made: Installation, place: str, options: argparse.Namespace) -> Counter[str]:
+    batches, seconds = options.lines // options.batch, options.lines / options.rate
+    figures, found = reading.tails(made, place, batches, options.batch, seconds)
+    report("Tails", figures)
+    return found
 
 
 def arguments() -> argparse.Namespace:
@@ -254,7 +249,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     options = arguments()
-    return {"faults": faults, "agree": agree, "tail": tail}[options.mode](options)
+    if options.mode == "faults":
+        return faults(options)
+    return under_load(options, {"agree": agree, "tail": tail}[options.mode])
 
 
 if __name__ == "__main__":

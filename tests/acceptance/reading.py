@@ -101,8 +101,14 @@ class Follower(threading.Thread):
                 return
 
 
-def tails(made: Installation, batches: int, size: int, seconds: float) -> tuple[dict[str, Any], Counter[str]]:
-    cursor = Reader(target_of(made)).page({"limit": "0", "count": "none"})["as_of"]
+def place(made: Installation) -> str:
+    """Here and now: what is stored after this is what a tail from here shows."""
+    return str(Reader(target_of(made)).page({"limit": "0", "count": "none"})["as_of"])
+
+
+def tails(
+    made: Installation, cursor: str, batches: int, size: int, seconds: float
+) -> tuple[dict[str, Any], Counter[str]]:
     followers = [Follower(made, cursor, batches * size, seed) for seed in range(TAILS)]
     for follower in followers:
         follower.start()

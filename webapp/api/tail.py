@@ -158,6 +158,7 @@ class Follower:
             ends, said = time.monotonic() + STREAM_SECONDS, time.monotonic()
             try:
                 while time.monotonic() < ends:
+                    self.cursor, self.sent = step.cursor, self.sent + len(step.lines)
                     if step.lines:  # an empty piece would end a chunked answer
                         yield b"".join(self.told(step))
                     if (passed := time.monotonic() - said) >= STATUS_SECONDS:
@@ -186,8 +187,6 @@ class Follower:
     def told(self, step: Step) -> Iterable[bytes]:
         for line, place in zip(step.lines, step.cursors, strict=True):
             yield self.form("line", place, msgspec.json.encode(line))
-        self.cursor = step.cursor
-        self.sent += len(step.lines)
 
     def status(self, seconds: float, step: Step) -> bytes:
         rate, self.sent = self.sent / seconds, 0
