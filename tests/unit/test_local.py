@@ -178,3 +178,25 @@ def test_a_machine_without_debians_packages_is_told_so(monkeypatch: pytest.Monke
     monkeypatch.setattr(timescale.shutil, "which", lambda _: None)
     with pytest.raises(timescale.TimescaleError, match="apt-get is missing"):
         timescale.check_machine()
+
+
+def test_an_interrupted_build_of_the_timescale_root_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unpack(archives: Path, where: Path) -> None:
+        assert not where.exists()
+        (where / timescale.BIN).mkdir(parents=True)
+        for name in timescale.PROGRAMS:
+            (where / timescale.BIN / name).write_text("the program")
+
+    monkeypatch.setattr(timescale, "check_machine", lambda: None)
+    monkeypatch.setattr(timescale, "fetch", lambda work: work.mkdir())
+    monkeypatch.setattr(timescale, "unpack", unpack)
+    monkeypatch.setattr(timescale, "run", lambda command: "postgres (PostgreSQL) 18")
+    (tmp_path / "root.new").mkdir()
+    (tmp_path / "root.work").mkdir()
+    timescale.build(tmp_path / "root")
+    assert [path.name for path in tmp_path.iterdir()] == ["root"]
+    assert (tmp_path / "root" / timescale.BIN / "postgres").read_text().startswith("#!/bin/sh")
+    monkeypatch.setattr(timescale, "fetch", lambda work: pytest.fail("it is whole already"))
+    timescale.build(tmp_path / "root")
