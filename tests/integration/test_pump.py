@@ -133,7 +133,13 @@ def test_a_lock_hands_the_batch_back_without_opening_the_breaker(bench: Bench) -
         other.execute("LOCK TABLE log_batch IN EXCLUSIVE MODE")
         assert bench.pump.step() == Step("returned", batches=1)
     assert bench.breaker.closed
-    assert bench.buffer.depth().leased == 1  # delayed, for about a second
+    store_what_was_handed_back(bench, one)
+
+
+def store_what_was_handed_back(bench: Bench, one: Offer) -> None:
+    """It is due after a moment. Had its lease to run out, it would come back with a death."""
+    while bench.state(one) is not State.STORED:
+        bench.pump.step()
     assert deaths(bench, one) == 0
 
 
@@ -209,7 +215,7 @@ def test_a_hung_database_costs_the_deadline_and_no_more(bench: Bench, broker: re
     bench.database.call(lambda connection: None)
     with frozen(backend(bench)), crowded(broker):
         assert bench.pump.step() == Step("spilled", batches=1, rows=1)
-        assert not bench.breaker.closed
+        assert bench.breaker.reason == "cut off after 0.5 s"
     bench.connect_to(bench.url)
     bench.wait_for_probe()
     bench.flusher.step()
@@ -288,8 +294,9 @@ def test_an_unforeseen_error_hands_the_batches_back(bench: Bench) -> None:
     bench.connect_to(bench.url, connect=broken)
     with pytest.raises(RuntimeError):
         bench.pump.step()
-    assert (bench.state(one), deaths(bench, one)) == (State.QUEUED, 0)
-    assert bench.buffer.depth().leased == 1  # delayed: no hot loop
+    assert bench.buffer.depth().due == 0  # delayed: no hot loop
+    bench.connect_to(bench.url)
+    store_what_was_handed_back(bench, one)
 
 
 def test_a_stopping_pump_claims_nothing(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -58,6 +59,16 @@ def test_what_write_has_returned_survives_a_power_cut(tmp_path: Path) -> None:
     files.cut_power()
     assert files.operations == ["write", "rename", "sync_directory"]
     assert contents(tmp_path) == [[A]]
+
+
+def test_a_files_bytes_are_synced_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.readlink(f"/proc/self/fd/{number}")))
+    with opened(tmp_path) as spool:
+        path = spool.write([A])
+    assert synced == [str(path.with_suffix(".tmp")), str(tmp_path)]
 
 
 def test_a_removed_file_stays_removed_after_a_power_cut(tmp_path: Path) -> None:
