@@ -38,7 +38,7 @@ class Database:
 
 @dataclass
 class Chaos:
-    """Runs its plan in a thread of its own; `log` tells what was done when, in seconds from the start."""
+    """`log` tells what was done when, in seconds from the start."""
 
     made: Installation
     database: Database

@@ -52,15 +52,13 @@ class Posting:
     failure: BaseException | None = None
 
     def post_all(self, batches: int) -> None:
-        """On return every batch was answered. Raises what a sender could not bear."""
+        """On return every batch was answered, or `failure` says what a sender could not bear."""
         numbers, begun = iter(range(batches)), time.monotonic()
         threads = [threading.Thread(target=self.guarded, args=(numbers, begun)) for _ in range(THREADS)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        if self.failure:
-            raise self.failure
 
     def guarded(self, numbers: Iterator[int], begun: float) -> None:
         sender = Sender(self.target, patience=PATIENCE, on_wait=self.waited)
@@ -69,7 +67,7 @@ class Posting:
                 batch = loadlines.make(number, self.lines, self.first_ns)
                 time.sleep(max(0.0, begun + number * self.lines / self.rate - time.monotonic()))
                 self.post(sender, batch)
-        except BaseException as error:  # of a thread: it is raised again where the threads are awaited
+        except BaseException as error:  # of a thread: `finish` raises it again
             self.failure = error
         finally:
             sender.close()
@@ -101,8 +99,10 @@ class Posting:
             self.counts["tries again"] += 1
 
 
-def wait_drained(url: str, batches: int) -> float:
-    """Until every batch is in the ledger; how long that took."""
+def finish(posting: Posting, url: str, batches: int) -> float:
+    """Until every batch is in the ledger; how long that took. Raises what a sender could not bear."""
+    if posting.failure:
+        raise posting.failure
     begun = time.monotonic()
     with psycopg.connect(url, autocommit=True) as conn:
         while time.monotonic() - begun < DRAIN_SECONDS:
@@ -168,20 +168,19 @@ def faults(options: argparse.Namespace) -> int:
     batches, seconds = options.lines // options.batch, options.lines / options.rate
     with scene(options) as (made, database, posting):
         chaos = Chaos(made, database)
-        plan = threading.Thread(target=chaos.run, args=(seconds, options.outage))
+        load = threading.Thread(target=posting.post_all, args=(batches,))
         killer = threading.Thread(target=chaos.kill_workers)
         begun = time.monotonic()
-        plan.start()
+        load.start()
         killer.start()
         try:
-            posting.post_all(batches)
-            plan.join()
+            chaos.run(seconds, options.outage)  # in this thread: the database ends with whoever started it
+            load.join()
         finally:
             chaos.done.set()
             killer.join()
-            plan.join()
         took = time.monotonic() - begun
-        drained = wait_drained(database.url, batches)
+        drained = finish(posting, database.url, batches)
         for when, what in chaos.log:
             print(f"  {when:7.1f} s  {what}")
         accepted = posting.accepted_at
@@ -218,7 +217,7 @@ def under_load(
         load.start()
         found = check(made, place, options)
         load.join()
-        wait_drained(database.url, batches)
+        finish(posting, database.url, batches)
         return verdict(found + differences(database.url, posting.expected))
 
 
