@@ -1,7 +1,7 @@
-"""The description of the API, and its rendered pages: the viewers' files come from the sidecar, from no CDN."""
+"""The description of the API and its page: the viewer's files come from the sidecar, from no CDN."""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -15,4 +15,4 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 schema = SpectacularAPIView.as_view()
-docs = SpectacularSwaggerView.as_view(url_name="api-schema")
+docs = SpectacularSwaggerSplitView.as_view(url_name="api-schema")
