@@ -102,13 +102,13 @@ class Run(NamedTuple):
     first: int
     rows: int
     batch: uuid.UUID
-    received: datetime
+    received: str
 
 
 def batches_of(conn: psycopg.Connection[Any], segments: set[int]) -> dict[int, list[Run]]:
     found: dict[int, list[Run]] = {}
-    for seg, *run in conn.execute(RUNS, [sorted(segments)]) if segments else ():
-        found.setdefault(seg, []).append(Run(*run))
+    for seg, *run, received in conn.execute(RUNS, [sorted(segments)]) if segments else ():
+        found.setdefault(seg, []).append(Run(*run, times.stamp(received)))
     return found
 
 
@@ -121,9 +121,9 @@ def line(row: Sequence[Any], run: Run | None, names: Mapping[int, str]) -> Line:
     observed, severity, service, host, message, trace_id, span_id, source, attributes, flags = row[4:]
     return Line(
         id=encode_id(place),
-        time=times.rfc3339(place.ns),
-        observed=times.rfc3339(times.nanoseconds(observed)),
-        received=times.rfc3339(times.nanoseconds(run.received)) if run else None,
+        time=times.stamp(row[0], place.nanos),
+        observed=times.stamp(observed),
+        received=run.received if run else None,
         severity=LEVEL_NAMES.get(severity),
         severity_number=severity,
         service=service or None,
@@ -134,5 +134,5 @@ def line(row: Sequence[Any], run: Run | None, names: Mapping[int, str]) -> Line:
         source=names.get(source, str(source)),
         batch=str(run.batch) if run else None,
         attributes=msgspec.Raw(attributes.encode()),
-        flags=[(flag.name or "").lower() for flag in Flag(flags)],
+        flags=[(flag.name or "").lower() for flag in Flag(flags)] if flags else [],
     )

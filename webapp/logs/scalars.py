@@ -89,7 +89,7 @@ def attribute_test(bind: Binder, name: str, test: Test) -> SQL:
             forms = [sql.SQL("{} @> {}").format(value, bind(form, "jsonb")) for form in json_forms(test)]
             return either(list(forms))
         case Between():
-            return any_scalar(value, lambda item: between(bind, number(bind, item), test))
+            return numeric_scalar(bind, value, test)
         case Like() | Regex() | Network():
             return any_scalar(value, lambda item: text_test(bind, scalar_text(item), test))
 
@@ -114,8 +114,26 @@ def scalar_text(value: SQL) -> SQL:
     return sql.SQL("CASE WHEN jsonb_typeof({0}) IN {1} THEN {0} #>> '{{}}' END").format(value, SCALARS)
 
 
-def number(bind: Binder, value: SQL) -> SQL:
-    text = sql.SQL("({} #>> '{{}}')").format(value)
+def numeric_scalar(bind: Binder, value: SQL, test: Between) -> SQL:
+    """As any_scalar, but the type is asked once: numbers are the case that must be fast."""
     return sql.SQL(
-        "CASE jsonb_typeof({0}) WHEN 'number' THEN {0}::numeric WHEN 'string' THEN {1} END"
-    ).format(value, text_number(bind, text))
+        "CASE jsonb_typeof({value}) WHEN 'number' THEN {number} WHEN 'string' THEN {text}"
+        " WHEN 'array' THEN"
+        " EXISTS (SELECT FROM jsonb_array_elements({value}) AS item (v) WHERE {element}) END"
+    ).format(
+        value=value,
+        number=between(bind, as_number(value), test),
+        text=between(bind, text_number(bind, bare_text(value)), test),
+        element=sql.SQL("CASE jsonb_typeof(item.v) WHEN 'number' THEN {} WHEN 'string' THEN {} END").format(
+            between(bind, as_number(sql.SQL("item.v")), test),
+            between(bind, text_number(bind, bare_text(sql.SQL("item.v"))), test),
+        ),
+    )
+
+
+def as_number(value: SQL) -> SQL:
+    return sql.SQL("{}::numeric").format(value)
+
+
+def bare_text(value: SQL) -> SQL:
+    return sql.SQL("({} #>> '{{}}')").format(value)

@@ -112,7 +112,12 @@ def to_datetime(ns: int) -> datetime:
 
 def rfc3339(ns: int) -> str:
     """UTC, nine digits, `Z`: the one form in which times go out."""
-    return f"{to_datetime(ns):%Y-%m-%dT%H:%M:%S}.{ns % SECOND:09d}Z"
+    return stamp(to_datetime(ns), ns % 1000)
+
+
+def stamp(at: datetime, nanos: int = 0) -> str:
+    """The same of an instant in microseconds and the rest of it; strftime would take twice as long."""
+    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}{nanos:03d}Z"
 
 
 def zone_of(name: str) -> tzinfo:
