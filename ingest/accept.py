@@ -4,8 +4,8 @@ Who may not send, and what there is no room for, is refused before the body is r
 the batch is fsynced in the broker. Everything it works with comes in through `Stage`, the clock too.
 
 A body that is neither of announced length nor compressed may have been cut between two lines without anyone
-noticing: the server shows a broken stream as an ended one. Its key then stands for this content only: the same
-content is still stored once, but other content under that key is no conflict. A retry after a cut gets through.
+noticing: the server shows a broken stream as an ended one. Its key then stands for this content only: the
+same content is still stored once, other content under that key is no conflict, and a retry gets through.
 """
 
 import hashlib

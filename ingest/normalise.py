@@ -33,6 +33,7 @@ UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", 
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.encode
+_severity = severity.KNOWN.get  # one look-up for nearly every line
 
 
 class BadLine(ValueError):
@@ -51,6 +52,7 @@ class Normaliser:
         self.retention_days = retention_days
         self.oldest_us = received_us - retention_days * DAY_US
         self.latest_us = received_us + limits.future_seconds * MICROSECONDS
+        self.depth = limits.depth
         self.days: set[int] = set()
         self.day_start = self.day_end = 0  # of the day that the last line fell on
         # Up to this length attributes cannot have too many fields or too long a number.
@@ -83,7 +85,7 @@ class Normaliser:
             self.enter_day(time_us)
         number = None
         if level is not None:
-            number = severity.KNOWN.get(level) or severity.parse(level)
+            number = _severity(level) or severity.parse(level)
             if number is None and level != "":
                 attributes = with_field(attributes, "severity_text", str(level))
         trace = span = None
@@ -122,13 +124,10 @@ class Normaliser:
 
     def flat(self, attributes: bytes) -> bool:
         """Is this object fit to be stored as it is? A quick no may be wrong, a yes never is."""
-        return attributes.count(b"{") == 1 and self.plain(attributes)
-
-    def plain(self, attributes: bytes) -> bool:
-        """Few fields, no depth, no monstrous number: a yes is true, a no has to be looked into."""
         return (
-            len(attributes) <= self.short
-            and attributes.count(b"[") < self.limits.depth
+            attributes.count(b"{") == 1
+            and len(attributes) <= self.short  # few fields, and no number of monstrous length
+            and attributes.count(b"[") < self.depth
             and b"0e0000" not in attributes.translate(FOLDED, b"+-")
         )
 

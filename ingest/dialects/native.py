@@ -7,9 +7,9 @@ severity|level, service, host, trace_id, span_id, attributes. A line takes the q
 - openly: typed as well, and once more as unparsed fields, of which the unknown join the attributes;
 - carefully: every field unparsed, whatever its kind, two names for one thing included.
 
-A body that needed a slower way is not tried the quick way again: each failed try costs an exception. Only a
-doubtful body (not UTF-8, or with an escaped NUL) is mended before it is parsed, and only a refused line is
-looked at for half surrogate pairs.
+After some lines in a row that needed a slower way, a body is not tried the quick way again: each failed try
+costs an exception. Only a doubtful body (not UTF-8, or with an escaped NUL) is mended before it is parsed, and
+only a refused line is looked at for half surrogate pairs.
 """
 
 import io
@@ -25,6 +25,7 @@ from ingest.limits import Limits
 from ingest.normalise import EMPTY, BadLine, Normaliser
 from ingest.record import Flag, LogRecord, Reject
 
+MOST_MISSES = 4  # the quick way pays while it holds four lines in ten
 QUARANTINED_BYTES = 64 * 1024  # of a refused line
 LEADING = 1024  # where the first sign of a document is looked for
 COMMAS_A_LINE = 40  # in an array of the greatest length; more is taken for an attack on memory
@@ -244,7 +245,7 @@ class Reader:
         self.record, self.flat, self.flatten = normaliser.record, normaliser.flat, normaliser.flatten
         self.longest = normaliser.limits.line_bytes
         self.doubtful = b"\\u0000" in body or b"\0" in body or not repair.is_utf8(body)
-        self.quick = True
+        self.misses = 0  # lines in a row that the quick way could not hold
 
     def message(self, line: bytes) -> LogRecord:
         """A line of plain text."""
@@ -276,12 +277,13 @@ class Reader:
             raise BadLine("too_long", f"{len(line)} bytes in one line, at most {self.longest} are taken")
 
     def read(self, line: bytes, flags: int) -> LogRecord:
-        if self.quick and (record := self.quickly(line, flags)) is not None:
+        if self.misses < MOST_MISSES and (record := self.quickly(line, flags)) is not None:
+            self.misses = 0
             return record
         record = self.openly(line, flags)
         if record is None:
             record = self.carefully(line, flags)
-        self.quick = False
+        self.misses += 1
         return record
 
     def quickly(self, line: bytes, flags: int) -> LogRecord | None:
@@ -290,9 +292,9 @@ class Reader:
         except NOT_JSON:
             return None
         attributes = bytes(sent.attributes)
-        if attributes != EMPTY and not (attributes[:1] == b"{" and self.flat(attributes)):
-            return None
-        return self.typed(sent, attributes, flags)
+        if attributes == EMPTY or (attributes[:1] == b"{" and self.flat(attributes)):
+            return self.typed(sent, attributes, flags)
+        return None
 
     def openly(self, line: bytes, flags: int) -> LogRecord | None:
         try:

