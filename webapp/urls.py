@@ -1,5 +1,6 @@
 """The web's addresses. The ingest port has its own: ingest/urls.py."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
@@ -9,6 +10,8 @@ from webapp import flower
 from webapp.ui.login import Login
 from webapp.ui.misdirected import ingest_elsewhere
 
+admin.site.site_header = admin.site.site_title = "Logboom"
+admin.site.index_title = "Administration"
 handler500 = "webapp.ui.views.failed"
 
 urlpatterns = [
@@ -20,6 +23,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("flower/", flower.proxy, {"path": ""}, name="flower"),
     path("flower/<path:path>", flower.proxy, name="flower-page"),
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}ui/icon.svg")),
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
 ]

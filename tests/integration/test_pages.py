@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 
 from ingest.record import LogRecord, Reject
 from tests.rows import NOW_US, record, unit
 from webapp.access.models import Grant, Source
 from webapp.logs import snapshot, store
+from webapp.ui import views
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 ALL = "/?range=all"
@@ -191,6 +193,16 @@ def test_an_outage_of_the_database_is_503_and_says_that_lines_are_safe(root: Cli
     settings.DATABASE_READ_URL = settings.DATABASE_URL = gone
     assert "Lines are still received" in page_of(root, ALL, 503)
     snapshot.pool(gone).close()
+
+
+def test_an_outage_of_djangos_own_tables_is_told_apart_from_a_fault(rf: Any) -> None:
+    answers = {}
+    for error in (OperationalError("gone"), ValueError("ours")):
+        try:
+            raise error
+        except (OperationalError, ValueError):
+            answers[type(error)] = views.failed(rf.get("/")).status_code
+    assert answers == {OperationalError: 503, ValueError: 500}
 
 
 # ---- the log tables in the admin ----

@@ -124,6 +124,15 @@ def test_our_pages_have_no_inline_code_to_allow(root: Client) -> None:
     assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=", page)
 
 
+def test_requests_are_counted_by_route_never_by_path(root: Client) -> None:
+    for path in ("/line/abc/", "/nowhere/at/all", "/.env"):
+        root.get(path)
+    metrics = root.get("/metrics").content.decode()
+    assert 'logboom_web_requests_total{method="GET",route="line",status="404"}' in metrics
+    assert 'route="unmatched"' in metrics
+    assert "nowhere" not in metrics
+
+
 # ---- lines at the wrong door ----
 
 
