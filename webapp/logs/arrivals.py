@@ -63,7 +63,7 @@ class Step:
     lines: list[Line]
     cursors: list[str]  # the place behind each line
     cursor: Cursor  # where the next step begins
-    more: bool  # there is more already: do not wait
+    more: bool  # there may be more already: do not wait
     behind: timedelta  # how long the oldest line not yet given has been there
 
 
@@ -94,7 +94,8 @@ def step(ask: Ask, scope: Scope, ready: Prepared, cursor: Cursor) -> Step:
             lines=lines.to_lines(answer.reader.conn, rows, answer.sources),
             cursors=[f"{prefix}.{row[2]}.{row[3]}" for row in rows],
             cursor=after,
-            more=after.upto is not None,
+            # The end of a set that took several steps is not the end: newer ones arrived meanwhile.
+            more=after.upto is not None or cursor.upto is not None,
             behind=age(answer, [one for one in segments if after.upto and one.seg >= after.seg]),
         )
 
