@@ -144,8 +144,8 @@ def text(test: Test, value: str) -> bool:
 
 
 def python_regex(pattern: str) -> tuple[str, re.RegexFlag]:
-    flags = re.ASCII | (re.IGNORECASE if pattern.startswith("(?ip)") else re.RegexFlag(0))
-    body = pattern.removeprefix("(?p)").removeprefix("(?ip)")
+    flags = re.IGNORECASE if pattern.startswith("(?i)") else re.RegexFlag(0)
+    body = pattern.removeprefix("(?i)").replace("[:alnum:]_", "\\w")
     return body.replace("\\y", "\\b").replace("\\Y", "\\B").replace("$", "\\Z"), flags
 
 

@@ -80,7 +80,7 @@ EXAMPLES: list[tuple[str, Node]] = [
     ("user.id:*", attribute("user.id", Exists())),
     ("-user.id:*", Not(attribute("user.id", Exists()))),
     ("NOT (service:api OR service:web) error", And((Not(Or((API, WEB))), word("error")))),
-    ('message:~"time(d )?out"', builtin("message", Regex("(?p)time(?:d )?out"))),
+    ('message:~"time(d )?out"', builtin("message", Regex("time(?:d )?out"))),
     (
         "client.ip:(10.0.0.0/8, 2001:db8::/32)",
         Or((attribute("client.ip", Network("10.0.0.0/8")), attribute("client.ip", Network("2001:db8::/32")))),

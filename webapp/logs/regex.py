@@ -2,8 +2,9 @@
 
 Expressions differ between engines where nobody looks (`\\b` never matches in PostgreSQL, which writes `\\y`),
 so only what means the same everywhere is let through: literals, `.`, classes, groups, `|`, `* + ? {m,n}` and
-their lazy forms, `^ $`, `\\b \\B`, `\\d \\w \\s` and their negations (ASCII), `\\n \\t \\r`, `(?:…)`, and
-`(?i)` in front. Everything else is refused with its offset. No back reference: matching stays linear.
+their lazy forms, `^ $` (of the whole text), `\\b \\B \\w \\W` (letters and digits of every script),
+`\\d \\D \\s \\S` (ASCII), `\\n \\t \\r`, `(?:…)`, and `(?i)` in front. Everything else is refused with its
+offset. No back reference: matching stays linear.
 """
 
 import re
@@ -19,11 +20,12 @@ MAX_GROUPS = 30
 CLASSES = {
     "d": ("0-9", False),
     "D": ("0-9", True),
-    "w": ("A-Za-z0-9_", False),
-    "W": ("A-Za-z0-9_", True),
+    "w": ("[:alnum:]_", False),
+    "W": ("[:alnum:]_", True),
     "s": (" \\t\\n\\r\\f\\v", False),
     "S": (" \\t\\n\\r\\f\\v", True),
 }
+ANY = "[^\\n]"  # PostgreSQL's own dot does not stop at a line's end; ^ and $ are the text's ends in both
 CONTROLS = frozenset("ntrfv")
 BOUNDARIES = {"b": "\\y", "B": "\\Y"}
 META = frozenset("\\^$.[]|()?*+{}")
@@ -57,13 +59,12 @@ class Reader:
         self.groups = 0
 
     def whole(self) -> str:
-        # (?p): "." and [^…] stop at a line's end, ^ and $ are the ends of the whole text.
         options = "(?i)" if self.source.startswith("(?i)") else ""
         self.at = len(options)
         body, _ = self.alternatives()
         if self.at < len(self.source):
             raise BadRegex("Nothing opens this parenthesis.", self.at)
-        return ("(?ip)" if options else "(?p)") + body
+        return options + body
 
     def alternatives(self) -> tuple[str, int]:
         """The translation, and how many copies of its parts the counts in it ask for."""
@@ -103,7 +104,7 @@ class Reader:
             return character, 1, False
         if character in "*+?{":
             raise BadRegex(f"{character} has nothing to repeat; a literal is \\{character}.", start)
-        return (character if character == "." else literal(character)), 1, True
+        return (ANY if character == "." else literal(character)), 1, True
 
     def group(self) -> tuple[str, int]:
         start = self.at
