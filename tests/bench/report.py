@@ -39,7 +39,8 @@ def table(figures: dict[str, Any]) -> str:
     rows.append(["bytes on disk a line", *(f"{p['bytes_per_line']:.0f}" for p in phases.values()), ""])
     rows.append(["refused and sent again", *(str(p["refused"]) for p in phases.values()), ""])
     head = f"{figures['when']}  {figures['edition']}  {figures['machine']}"
-    return "\n".join([head, *(line(row) for row in rows)])
+    foot = "The steady phase's CPU holds the searches that measure the time to searchable."
+    return "\n".join([head, *(line(row) for row in rows), foot])
 
 
 def searchable(phase: dict[str, Any], name: str) -> str:
