@@ -29,20 +29,9 @@ V6 = st.builds(
     st.one_of(st.just(""), st.just("::"), V4.map(":".__add__)),
 )
 ODD = st.sampled_from(
-    [
-        "::",
-        ":::",
-        "::1",
-        "1::",
-        "::1.2.3.4",
-        "::ffff:1.2.3.4",
-        "1::2::3",
-        "fe80::1%eth0",
-        "1.2.3.4/8",
-        "1:2:3:4:5:6:7::",
-        "::2:3:4:5:6:7:8",
-    ]
-)
+    ["::", ":::", "::1", "1::", "::1.2.3.4", "::ffff:1.2.3.4", "1::2::3", "fe80::1%eth0", "1.2.3.4/8",
+     "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8"]
+)  # fmt: skip
 DIGITS = st.text("0123456789", max_size=4)
 NUMBERS = st.builds(
     lambda sign, whole, point, part, exponent: sign + whole + point + part + exponent,

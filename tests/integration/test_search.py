@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -316,3 +317,12 @@ def test_filters_given_several_times_are_alternatives(plain_url: str) -> None:
     assert messages(search(Ask(services=("api", "db")), ALL)) == ["db", "api"]
     assert messages(search(Ask(services=("api", "db"), severities=("error",)), ALL)) == []
     assert messages(search(Ask(services=("api", "db"), severities=("error", "<=info")), ALL)) == ["db", "api"]
+
+
+def test_an_answer_without_any_time_is_partial_and_goes_on(plain_url: str) -> None:
+    put(plain_url, record("one"))
+    clock = Ask(timeout_ms=1)
+    pages_read = [search(clock, ALL)]
+    while not pages_read[-1].logs and pages_read[-1].next:
+        pages_read.append(search(replace(clock, timeout_ms=1000), ALL, cursor=pages_read[-1].next))
+    assert messages(pages_read[-1]) == ["one"]

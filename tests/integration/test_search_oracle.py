@@ -1,5 +1,6 @@
 """Whatever is stored and whatever is asked, SQL finds the lines that plain Python finds."""
 
+import itertools
 import json
 import uuid
 from datetime import UTC
@@ -41,23 +42,17 @@ WORDS = [
     "straße",
     "x",
     "",
-    "line\nbreak",
     "*",
     '"',
+    "a\nb",
 ]
-NAMES = ["api", "web", "API", "10.1.2.3", "a*c", "7"]
-NUMBERS = ["200", "200.0", "-1", "0", "3.25", "1e2", "007", "12345678901234567890", "+5", ".5"]
-ADDRESSES = [
-    "10.0.0.1",
-    "10.300.0.1",
-    "192.168.1.77",
-    "2001:db8::1",
-    "::ffff:10.0.0.1",
-    "fe80::1%eth0",
-    "::",
-    "010.0.0.1",
-]
-STRINGS = st.sampled_from([*WORDS, *NAMES, *NUMBERS, *ADDRESSES, "true", "null"])
+NAMES = ["api", "web", "API", "10.1.2.3", "a*c", "abc", "7"]
+NUMBERS = ["200", "200.0", "-1", "0", "3.25", "1e2", "007", "12345678901234567890", "+5", ".5", "1e999"]
+ADDRESSES = ["10.0.0.1", "10.300.0.1", "2001:db8::1", "::ffff:10.0.0.1", "fe80::1%eth0", "::", "010.0.0.1"]
+TEXTS = [*WORDS, *NAMES, *NUMBERS, *ADDRESSES, "true", "null"]
+JSON = [200, 0, -1, 500, 12345678901234567890, 3.25, 200.0, 100.0, True, False, None, {}, []]
+ARRAYS = [["x", 200], ["200"], [[200], {}], [None, "timeout"], [True], ["10.0.0.1", "::"], [5, "007", "abc"]]
+STRINGS = st.sampled_from(TEXTS)
 SCALARS = st.one_of(
     STRINGS, st.sampled_from([200, 0, -1, 500, 12345678901234567890]), st.booleans(), st.none(),
     st.sampled_from([3.25, 200.0, 100.0]),
@@ -99,23 +94,30 @@ def iso(step: int) -> str:
     return f"{NOW_US // SECOND + step}"
 
 
-PLAIN = STRINGS.filter(
-    lambda text: text and not set(text) & set(" \n(),[]{}<>~") and text not in ("AND", "OR", "NOT")
-)
-PIECES = st.lists(st.sampled_from(["*", "?", "a", "00", "time", "1"]), min_size=1, max_size=3).map("".join)
+def plain(text: str) -> bool:
+    return bool(text) and not set(text) & set(' \n(),[]{}<>~"') and text not in ("AND", "OR", "NOT")
+
+
+WILD = ["*", "?", "a*", "*0", "?00", "*time*", "1*1", "a?c", "*.*", "??"]
+SPANS_OF_NUMBERS = [
+    *(sign + number for sign in (">", ">=", "<", "<=") for number in ("200", "0", "3.25", "1e2")),
+    "[0 TO 200]", "{0 TO 200}", "[* TO 100}", "{3 TO *]", "[200 TO 200]", "{200 TO 200]",
+]  # fmt: skip
+NETWORKS = ["10.0.0.0/8", "2001:db8::/32", "::/0", "0.0.0.0/0", "10.1.2.3/32"]
+REGEXES = [
+    '~"time(out)?"',
+    '~"^[a-w]+$"',
+    '~"(?i)T.?M"',
+    '~"\\d{2,3}$"',
+    '~"\\bx\\b"',
+    '~"[^5]"',
+    '~"a|e"',
+    '~"a.b"',
+]
+PLAIN = STRINGS.filter(plain)
+PIECES = st.sampled_from(WILD)
 SCALAR = st.one_of(
-    PLAIN.map(bare),
-    STRINGS.map(quoted),
-    PIECES,
-    st.just("*"),
-    st.tuples(
-        st.sampled_from([">", ">=", "<", "<="]), st.sampled_from(["200", "0", "-1", "3.25", "1e2"])
-    ).map("".join),
-    st.sampled_from(["[0 TO 200]", "{0 TO 200}", "[* TO 100}", "{3 TO *]"]),
-    st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "::/0", "0.0.0.0/0"]),
-    st.sampled_from(
-        ['~"time(out)?"', '~"^[a-w]+$"', '~"(?i)T.?M"', '~"\\d{2,3}$"', '~"\\bx\\b"', '~"[^5]"', '~"a|e"']
-    ),
+    PLAIN.map(bare), STRINGS.map(quoted), PIECES, st.sampled_from([*SPANS_OF_NUMBERS, *NETWORKS, *REGEXES])
 )
 LISTS = st.lists(SCALAR, min_size=1, max_size=3).map(lambda items: "(" + " OR ".join(items) + ")")
 TEXT_FIELD = st.sampled_from(
@@ -180,8 +182,30 @@ def decoded(attributes: bytes) -> dict[str, Any]:
     return found
 
 
+def every_scalar() -> list[str]:
+    texts = [bare(text) for text in TEXTS if plain(text)] + [quoted(text) for text in TEXTS]
+    return [*texts, *WILD, *SPANS_OF_NUMBERS, *NETWORKS, *REGEXES]
+
+
+@pytest.mark.parametrize("field", ["code", "service", "message", "*"])
+def test_every_form_of_value_meets_every_form_of_clause(lines_url: str, field: str) -> None:
+    values = [*TEXTS, *JSON, *ARRAYS, "absent"]
+    lines = [
+        record(
+            message=text,
+            service=text,
+            host="",
+            attributes=b"{}"
+            if value == "absent"
+            else json.dumps({"code": value}, ensure_ascii=False).encode(),
+        )
+        for value, text in zip(values, itertools.cycle(TEXTS), strict=False)
+    ]
+    check(put(lines_url, [lines]), [f"{field}:{scalar}" for scalar in every_scalar()])
+
+
 @hypothesis.settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -192,7 +216,11 @@ def decoded(attributes: bytes) -> dict[str, Any]:
 def test_sql_finds_what_plain_python_finds(
     lines_url: str, groups: list[list[LogRecord]], asked: list[str]
 ) -> None:
-    stored = put(lines_url, groups)
+    check(put(lines_url, groups), asked)
+
+
+def check(stored: list[Stored], asked: list[str]) -> None:
+    """Each query, and its negation, by SQL and by Python."""
     for text in asked:
         try:
             tree = query.parse(text).tree
@@ -202,6 +230,7 @@ def test_sql_finds_what_plain_python_finds(
         page = search(Ask(q=text), ALL, limit=1000)
         assert sorted(found(line) for line in page.logs) == expected, text
         assert (page.total, page.total_relation) == (len(expected), "eq")
+        assert search(Ask(q=f"NOT ({text})"), ALL, limit=1000).total == len(stored) - len(expected), text
 
 
 Identity = tuple[int, str, str, str]

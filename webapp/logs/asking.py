@@ -24,11 +24,13 @@ from webapp.access.scope import Scope
 from webapp.logs import query, times
 from webapp.logs.clauses import Raw, Scalar, clause
 from webapp.logs.errors import ReadError, classify
+from webapp.logs.lines import Line, to_lines
 from webapp.logs.mending import Note, QueryError, Slip
 from webapp.logs.plan import Plan, Setting, Span
 from webapp.logs.snapshot import Reader, reading
 from webapp.logs.tree import EVERYTHING, And, Clause, Equals, Field, Kind, Node, Or
 
+TELL_MS = 2000  # for looking up the batches of lines that are found
 LEVEL = re.compile(r"(>=|<=|>|<)?([A-Za-z]+[1-4]?|[0-9]{1,2})")
 
 
@@ -190,13 +192,19 @@ class Answering:
             conn.execute("ROLLBACK TO SAVEPOINT answering")
             return None
 
+    def lines(self, rows: list[Any]) -> list[Line]:
+        """Rows made out as lines: what was found in the last millisecond is still told."""
+        conn = self.reader.conn
+        conn.execute("SELECT set_config('statement_timeout', %s, true)", [str(TELL_MS)])
+        return to_lines(conn, rows, self.sources)
+
 
 @contextlib.contextmanager
 def answering(ask: Ask, scope: Scope, ready: Prepared, span: Span | None = None) -> Iterator[Answering]:
     """`span` is a cursor's, resolved when its first page was. Raises ReadError or StoreError."""
     clock = Clock(ask.timeout_ms)
     try:
-        with reading(timeout_ms=clock.total_ms, as_of=ask.as_of or None) as reader:
+        with reading(as_of=ask.as_of or None) as reader:
             now_ns = reader.token.time_us * 1000
             names = sources(reader.conn)
             plan = Plan(

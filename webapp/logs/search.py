@@ -95,7 +95,7 @@ class Trip:
 class Found:
     rows: list[Any]  # in the walk's order, one more than the limit if there is more
     stopped: Place | None  # where the time ran out; None if it did not
-    width: int = 0  # of the slice that was too much
+    width: int = FIRST_SLICE  # to go on with: less than the slice that was too much
 
 
 def search(
@@ -225,7 +225,7 @@ def page(answer: Answering, turn: Turn, found: Found, trip: Trip) -> Page:
     return Page(
         total=total,
         total_relation=relation,
-        logs=lines.to_lines(answer.reader.conn, rows, answer.sources),
+        logs=answer.lines(rows),
         next=way_on,
         prev=way_back,
         as_of=answer.reader.token.encode(),
@@ -299,4 +299,4 @@ def line(scope: Scope, line_id: str, as_of: str = "") -> Line | None:
         rows = answer.rows(statement, {"seg": place.seg, "pos": place.pos})
         if rows is None:
             raise OutOfTime("The line was not read in time.")
-        return next(iter(lines.to_lines(answer.reader.conn, rows, answer.sources)), None)
+        return next(iter(answer.lines(rows)), None)
