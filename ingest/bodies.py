@@ -38,7 +38,11 @@ def dechunked(application: Application) -> Application:
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             environ["CONTENT_LENGTH"] = str(2**62)
             environ[UNANNOUNCED] = True
-        return application(environ, start_response)
+        answer = application(environ, start_response)
+        try:
+            return [b"".join(answer)]  # granian sends a list at once and with its length, else chunk by chunk
+        finally:
+            getattr(answer, "close", tuple)()
 
     return wrapped
 

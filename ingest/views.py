@@ -39,13 +39,14 @@ def logs(request: HttpRequest) -> HttpResponse:
 
 
 def sent(request: HttpRequest) -> Sent:
-    key = request.headers.get("Idempotency-Key")
+    given = request.META  # request.headers would first go through every variable of the environment
+    key = given.get("HTTP_IDEMPOTENCY_KEY")
     return Sent(
-        authorization=request.headers.get("Authorization", ""),
-        content_type=request.headers.get("Content-Type", ""),
-        encoding=request.headers.get("Content-Encoding", ""),
-        key=None if key is None else key.encode("latin-1"),
-        length=None if bodies.UNANNOUNCED in request.META else length(request),
+        authorization=given.get("HTTP_AUTHORIZATION", ""),
+        content_type=given.get("CONTENT_TYPE", ""),
+        encoding=given.get("HTTP_CONTENT_ENCODING", ""),
+        key=None if key is None else key.encode("latin-1", "replace"),
+        length=None if bodies.UNANNOUNCED in given else length(given.get("CONTENT_LENGTH") or ""),
         stream=Stream(request),
     )
 
@@ -60,8 +61,7 @@ def hear_out(request: HttpRequest, asked: Sent, error: IngestError) -> None:
         bodies.drain(asked.stream, asked.length, most)
 
 
-def length(request: HttpRequest) -> int:
-    text = request.headers.get("Content-Length", "")
+def length(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 

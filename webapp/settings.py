@@ -241,6 +241,7 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},  # one line a task, and
         "celery.app.trace": {"level": "WARNING"},  # another one when it ends
         "flower.inspector": {"level": "CRITICAL"},  # it asks workers, which take no remote commands
+        "django.request": {"level": "ERROR"},  # a refusal is a metric with its reason, not a line each
     },
     "root": {
         "handlers": ["stderr"],

@@ -7,8 +7,8 @@ severity|level, service, host, trace_id, span_id, attributes. A line takes the q
 - openly: typed as well, and once more as unparsed fields, of which the unknown join the attributes;
 - carefully: every field unparsed, whatever its kind, two names for one thing included.
 
-After some lines in a row that needed a slower way, a body is not tried the quick way again: each failed try
-costs an exception. Only a doubtful body (not UTF-8, or with an escaped NUL) is mended before it is parsed, and
+After some lines in a row that needed a slower way, a body is not tried the quick way again: a failed try
+After some lines in a row that needed a slower way, a body is no longer tried the quick way: a failed try
 only a refused line is looked at for half surrogate pairs.
 """
 
