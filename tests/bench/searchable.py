@@ -10,7 +10,7 @@ import msgspec
 from ingest.client import Connection, Sender, Target
 from ingest.demo import rfc3339
 
-ASK_EVERY = 0.01
+ASK_EVERY = 0.02
 GIVE_UP = 10.0
 
 

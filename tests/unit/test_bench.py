@@ -1,8 +1,10 @@
 """The bench measures what it says: CPU of whole trees, latency from the due moment, every line counted."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -59,6 +61,42 @@ def test_a_prepared_request_is_whole_and_has_a_key_of_its_own() -> None:
     one, two = load.prepared("http://h:1", "t", "run", [(b"{}\n", 1), (b"{}\n{}\n", 2)])
     assert one.wire.endswith(b"Content-Length: 3\r\n\r\n{}\n") and b"Idempotency-Key: run-0\r\n" in one.wire
     assert two.lines == 2 and b"Idempotency-Key: run-1\r\n" in two.wire
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_is_read_to_its_end_however_it_comes(answer: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for byte in answer:
+            theirs.send(bytes([byte]))
+        assert load.answer(ours)[0] == 202
+        theirs.close()
+        assert ours.recv(1) == b""
+
+
+def test_a_refused_request_is_sent_again_and_a_bad_answer_ends_the_bench() -> None:
+    ours, theirs = socket.socketpair()
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        for head in (b"503 X\r\nRetry-After: 0", b"401 X"):
+            heard.append(theirs.recv(100))
+            theirs.sendall(b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n")
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    with ours, theirs:
+        ours.settimeout(10)
+        with pytest.raises(load.BadAnswer, match="401"):
+            load.deliver(ours, load.Request(b"wire", 1))
+        server.join(10)
+    assert heard == [b"wire", b"wire"]
 
 
 FIGURES = {
