@@ -98,7 +98,7 @@ def plain(text: str) -> bool:
     return bool(text) and not set(text) & set(' \n(),[]{}<>~"') and text not in ("AND", "OR", "NOT")
 
 
-WILD = ["*", "?", "a*", "*0", "?00", "*time*", "1*1", "a?c", "*.*", "??"]
+WILD = ["*", "**", "?", "a*", "*0", "?00", "*time*", "1*1", "a?c", "*.*", "??"]
 SPANS_OF_NUMBERS = [
     *(sign + number for sign in (">", ">=", "<", "<=") for number in ("200", "0", "3.25", "1e2")),
     "[0 TO 200]", "{0 TO 200}", "[* TO 100}", "{3 TO *]", "[200 TO 200]", "{200 TO 200]",
@@ -106,6 +106,7 @@ SPANS_OF_NUMBERS = [
 NETWORKS = ["10.0.0.0/8", "2001:db8::/32", "::/0", "0.0.0.0/0", "10.1.2.3/32"]
 REGEXES = [
     '~"time(out)?"',
+    '~"q*"',
     '~"^[a-w]+$"',
     '~"(?i)T.?M"',
     '~"\\d{2,3}$"',

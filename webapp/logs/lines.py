@@ -107,8 +107,8 @@ class Run(NamedTuple):
 
 def batches_of(conn: psycopg.Connection[Any], segments: set[int]) -> dict[int, list[Run]]:
     found: dict[int, list[Run]] = {}
-    for seg, *run, received in conn.execute(RUNS, [sorted(segments)]) if segments else ():
-        found.setdefault(seg, []).append(Run(*run, times.stamp(received)))
+    for seg, first, rows, batch, received in conn.execute(RUNS, [sorted(segments)]) if segments else ():
+        found.setdefault(seg, []).append(Run(first, rows, batch, times.stamp(received)))
     return found
 
 
