@@ -23,7 +23,6 @@ from webapp.local import servers
 from webapp.local.installation import VAR
 
 SUITE = "forky"
-MIRROR = "http://mirror.example.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PACKAGES = ("postgresql-18", "postgresql-18-timescaledb")
 UNPACKED = ("lib", "zlib", "postgresql-18", "postgresql-client-18")  # the rest is for maintainer scripts
@@ -130,12 +129,20 @@ def fetch(work: Path) -> None:
     """Packages into work/archives, resolved as if nothing were installed."""
     (work / "lists" / "partial").mkdir(parents=True)
     (work / "archives" / "partial").mkdir(parents=True)
-    mirror = env.text("DEBIAN_MIRROR", MIRROR)
-    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror} {SUITE} main\n")
+    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {mirror()} {SUITE} main\n")
     (work / "apt.conf").write_text(APT_CONF.format(work=work))
     configured = {**os.environ, "APT_CONFIG": str(work / "apt.conf"), "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "-q", "update"], configured)
     run(["apt-get", "-q", "-y", "--download-only", "install", *PACKAGES], configured)
+
+
+def mirror() -> str:
+    """The machine's own Debian mirror, unless told otherwise."""
+    sites = run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]).split()
+    for site in [env.text("DEBIAN_MIRROR"), *sites]:
+        if site.rstrip("/").endswith("/debian"):
+            return site
+    raise TimescaleError("apt knows no Debian mirror: set DEBIAN_MIRROR to one, a URL that ends in /debian.")
 
 
 def unpack(archives: Path, where: Path) -> None:

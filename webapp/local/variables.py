@@ -82,7 +82,7 @@ DEFAULTS = {
     "SPILL_DIR": "`var/spill`",
     "STATIC_ROOT": "`var/static`",
     "VAR_DIR": "`var`",
-    "DEBIAN_MIRROR": "`http://mirror.example.org/debian`",
+    "DEBIAN_MIRROR": "the one in apt's sources",
     "MAKE_BEGAN": "now",
     "TEST_TIMESCALE_ROOT": "`var/timescale`",
 }
