@@ -244,7 +244,9 @@ class Reader:
         self.normaliser = normaliser
         self.record, self.flat, self.flatten = normaliser.record, normaliser.flat, normaliser.flatten
         self.longest = normaliser.limits.line_bytes
-        self.doubtful = b"\\u0000" in body or b"\0" in body or not repair.is_utf8(body)
+        # One byte is found four times as fast as six, and most bodies have no escape at all.
+        escaped = b"\\" in body and b"\\u0000" in body
+        self.doubtful = escaped or b"\0" in body or not repair.is_utf8(body)
         self.misses = 0  # lines in a row that the quick way could not hold
 
     def message(self, line: bytes) -> LogRecord:

@@ -1,65 +1,21 @@
-"""Lines come in over HTTP: through Django with a real broker, and through the server that production runs."""
+"""Lines come in over HTTP: every answer of the ingest port, through Django with a real broker."""
 
-import contextlib
 import gzip
-import http.client
-import json
-import os
-import signal
-import socket
-import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 from backports import zstd
 from django.test import Client
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from ingest import stage
-from ingest.buffer import Buffer, connect
-from ingest.dialects import native
-from ingest.directory import Directory, SourceEntry, TokenEntry, digest, make_token, publish
+from ingest.buffer import Buffer
+from ingest.directory import make_token, publish
 from ingest.envelope import Envelope, unpack
-from ingest.limits import Limits
-from ingest.normalise import Normaliser
-from webapp import roles
-from webapp.local import servers
-
-SOURCE, RETRYING = 7, 8
-LINE = b'{"message": "hello", "service": "cart"}\n'
-TOKENS = {
-    make_token("ingest"): TokenEntry(SOURCE, "ingest", "good"),
-    make_token("ingest"): TokenEntry(RETRYING, "ingest", "identical is retry"),
-    make_token("ingest"): TokenEntry(SOURCE, "ingest", "off", disabled=True),
-    make_token("ingest"): TokenEntry(99, "ingest", "source gone"),
-    make_token("read"): TokenEntry(0, "read", "reader"),
-}
-GOOD, RETRIER, OFF, ORPHAN, READER = TOKENS
-DIRECTORY = Directory(
-    0,
-    {digest(token): entry for token, entry in TOKENS.items()},
-    {SOURCE: SourceEntry("shop"), RETRYING: SourceEntry("otlp", identical_is_retry=True)},
-)
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: Any
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+from tests.senders import DIRECTORY, GOOD, LINE, OFF, ORPHAN, READER, RETRIER, SOURCE, Answer, metric
 
 
 @dataclass
@@ -275,184 +231,3 @@ def test_refusals_are_counted(sender: Sender) -> None:
     sender.post(b"")
     after = metric(sender.client.get("/metrics").content, 'logboom_ingest_requests_total{code="bad_body"}')
     assert after == before + 1
-
-
-def metric(text: bytes, name: str) -> float:
-    found = [line for line in text.decode().splitlines() if line.startswith(name + " ")]
-    return float(found[0].split()[-1]) if found else 0.0
-
-
-# ---- jsonb takes what normalise lets through ----
-
-
-@pytest.fixture(scope="module")
-def database(postgres_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        yield connection
-
-
-trees = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-)
-numbers = st.from_regex(r"-?(0|[1-9]\d{0,9})(\.\d{1,9})?([eE][+-]?\d{1,6})?", fullmatch=True)
-members = trees.map(json.dumps) | numbers
-odd_lines = st.lists(members, max_size=5).map(
-    lambda values: "{" + ", ".join(f'"{at % 3}": {value}' for at, value in enumerate(values)) + "}"
-)
-
-
-@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.lists(odd_lines | odd_lines.map('{{"attributes": {}}}'.format), min_size=1, max_size=10))
-def test_postgresql_takes_whatever_is_accepted(database: psycopg.Connection, lines: list[str]) -> None:
-    found = native.decode("\n".join(lines).encode(), native.Form.LINES, Normaliser(Limits(), 10**15, 30))
-    texts = [record.attributes.decode() for record in found.records]
-    row = database.execute("select count(a::jsonb) from unnest(%s::text[]) a", [texts]).fetchone()
-    assert row == (len(texts),)
-
-
-# ---- the server that production runs ----
-
-
-@dataclass
-class Port:
-    port: int
-    process: subprocess.Popen[bytes]
-
-    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body, named, encode_chunked=not isinstance(body, bytes | None))
-            response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
-
-    def post(self, body: Any, token: str = GOOD, **headers: str) -> Answer:
-        given = {"Authorization": f"Bearer {token}", "Content_Type": "application/x-ndjson"} | headers
-        return self.request("POST", "/logs", body, **given)
-
-    def cut(self, *head: str, body: bytes) -> None:
-        """Says this much and hangs up."""
-        lines = [
-            "POST /logs HTTP/1.1",
-            "Host: x",
-            f"Authorization: Bearer {GOOD}",
-            "Content-Type: text/plain",
-        ]
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall("\r\n".join([*lines, *head, "", ""]).encode() + body)
-
-    def told(self, code: str) -> float:
-        return metric(self.request("GET", "/metrics").body, f'logboom_ingest_requests_total{{code="{code}"}}')
-
-    def memory_mib(self) -> float:
-        """The most that the serving process ever held."""
-        (worker,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        status = Path(f"/proc/{worker}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-@contextlib.contextmanager
-def serving(broker_url: str, log: Path) -> Iterator[Port]:
-    port = servers.free_port()
-    command = roles.command("ingest")
-    command[command.index("--port") + 1] = str(port)
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | {"ROLE": "ingest", "BROKER_URL": broker_url, "BROKER_WAIT_SECONDS": "20"},
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        wait_for(lambda: listens(port), process, log)
-        yield Port(port, process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
-def wait_for(true: Any, process: subprocess.Popen[bytes], log: Path) -> None:
-    servers.wait_until(true, process, "ingest", log)
-
-
-@pytest.fixture(scope="module")
-def ingest_port(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
-    with serving(valkey_url, tmp_path_factory.mktemp("ingest") / "log") as port:
-        yield port
-
-
-@pytest.fixture
-def port(ingest_port: Port, broker: redis.Redis) -> Port:
-    publish(broker, DIRECTORY)
-    return ingest_port
-
-
-def test_granian_hands_on_a_chunked_body(port: Port) -> None:
-    answer = port.post(iter([LINE, LINE, LINE]), Transfer_Encoding="chunked")
-    assert (answer.status, answer.json["accepted"]) == (202, 3)
-
-
-def test_a_chunked_body_may_have_a_key(port: Port) -> None:
-    first = port.post(iter([LINE]), Transfer_Encoding="chunked", Idempotency_Key="k")
-    again = port.post(iter([LINE]), Transfer_Encoding="chunked", Idempotency_Key="k")
-    assert again.json == first.json | {"duplicate": True}
-
-
-def test_a_retry_after_a_cut_between_chunks_is_not_a_conflict(port: Port) -> None:
-    before = port.told("accepted")
-    port.cut("Transfer-Encoding: chunked", "Idempotency-Key: cut", body=b"4\r\none\n\r\n")
-    wait_for(lambda: port.told("accepted") == before + 1, port.process, Path(os.devnull))
-    answer = port.post(iter([LINE, LINE]), Transfer_Encoding="chunked", Idempotency_Key="cut")
-    assert (answer.status, answer.json["duplicate"]) == (202, False)
-
-
-def test_a_body_cut_short_of_its_announced_length_is_refused(port: Port) -> None:
-    before = port.told("bad_body")
-    port.cut("Content-Length: 1000", body=LINE)
-    wait_for(lambda: port.told("bad_body") == before + 1, port.process, Path(os.devnull))
-
-
-def test_a_refused_sender_of_much_hears_why(port: Port) -> None:
-    too_much = port.post(bytes(20 * 1024 * 1024))
-    assert (too_much.status, too_much.json["code"]) == (413, "too_large")
-    stranger = port.post(bytes(500_000), token="nobody")
-    assert (stranger.status, stranger.json["code"]) == (401, "unauthenticated")
-
-
-def test_a_bomb_is_refused_in_bounded_memory(port: Port) -> None:
-    port.post(LINE)
-    before = port.memory_mib()
-    bomb = gzip.compress(bytes(1024**3), 1)
-    assert port.post(bomb, Content_Encoding="gzip").json["code"] == "too_large"
-    # 64 MiB inflated, twice while the buffer grows, and what came over the wire
-    assert port.memory_mib() - before < 64 * 2.5
-
-
-def test_probes_and_metrics_answer_without_a_word_to_the_broker(port: Port, broker: redis.Redis) -> None:
-    for path in ("/livez", "/readyz", "/metrics"):
-        assert port.request("GET", path).status == 200
-
-
-def test_ingest_starts_without_its_broker_and_waits_for_it(tmp_path: Path) -> None:
-    number = servers.free_port()
-    with serving(f"redis://127.0.0.1:{number}/0", tmp_path / "log") as port:
-        assert port.request("GET", "/readyz").status == 200
-        assert port.post(LINE).status == 503
-        with servers.running(servers.valkey(tmp_path / "broker", number, broker=True)) as server:
-            publish(connect(server.url), DIRECTORY)
-            time.sleep(1.1)  # the directory is asked for once a second
-            assert port.post(LINE).status == 202
-
-
-def test_ingest_refuses_to_start_on_a_cache(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    weak = servers.valkey(tmp_path / "cache", servers.free_port(), broker=False)
-    with servers.running(weak), pytest.raises(servers.ServerError), serving(weak.url, log):
-        pass
-    assert "set appendonly yes" in log.read_text()

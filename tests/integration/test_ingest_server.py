@@ -1,0 +1,167 @@
+"""The ingest port as production runs it: chunked and cut bodies, bombs, and brokers that are away or weak."""
+
+import contextlib
+import gzip
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from ingest.buffer import connect
+from ingest.directory import publish
+from tests.senders import DIRECTORY, GOOD, LINE, Answer, metric
+from webapp import roles
+from webapp.local import servers
+
+
+@dataclass
+class Port:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named, encode_chunked=not isinstance(body, bytes | None))
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def post(self, body: Any, token: str = GOOD, **headers: str) -> Answer:
+        given = {"Authorization": f"Bearer {token}", "Content_Type": "application/x-ndjson"} | headers
+        return self.request("POST", "/logs", body, **given)
+
+    def cut(self, *head: str, body: bytes) -> None:
+        """Says this much and hangs up."""
+        lines = [
+            "POST /logs HTTP/1.1",
+            "Host: x",
+            f"Authorization: Bearer {GOOD}",
+            "Content-Type: text/plain",
+        ]
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall("\r\n".join([*lines, *head, "", ""]).encode() + body)
+
+    def told(self, code: str) -> float:
+        return metric(self.request("GET", "/metrics").body, f'logboom_ingest_requests_total{{code="{code}"}}')
+
+    def memory_mib(self) -> float:
+        """The most that the serving process ever held."""
+        (worker,) = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        status = Path(f"/proc/{worker}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+@contextlib.contextmanager
+def serving(broker_url: str, log: Path) -> Iterator[Port]:
+    port = servers.free_port()
+    command = roles.command("ingest")
+    command[command.index("--port") + 1] = str(port)
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | {"ROLE": "ingest", "BROKER_URL": broker_url, "BROKER_WAIT_SECONDS": "20"},
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(lambda: listens(port), process, log)
+        yield Port(port, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def wait_for(true: Any, process: subprocess.Popen[bytes], log: Path) -> None:
+    servers.wait_until(true, process, "ingest", log)
+
+
+@pytest.fixture(scope="module")
+def ingest_port(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Port]:
+    with serving(valkey_url, tmp_path_factory.mktemp("ingest") / "log") as port:
+        yield port
+
+
+@pytest.fixture
+def port(ingest_port: Port, broker: redis.Redis) -> Port:
+    publish(broker, DIRECTORY)
+    return ingest_port
+
+
+def test_granian_hands_on_a_chunked_body(port: Port) -> None:
+    answer = port.post(iter([LINE, LINE, LINE]), Transfer_Encoding="chunked")
+    assert (answer.status, answer.json["accepted"]) == (202, 3)
+
+
+def test_a_chunked_body_may_have_a_key(port: Port) -> None:
+    first = port.post(iter([LINE]), Transfer_Encoding="chunked", Idempotency_Key="k")
+    again = port.post(iter([LINE]), Transfer_Encoding="chunked", Idempotency_Key="k")
+    assert again.json == first.json | {"duplicate": True}
+
+
+def test_a_retry_after_a_cut_between_chunks_is_not_a_conflict(port: Port) -> None:
+    before = port.told("accepted")
+    port.cut("Transfer-Encoding: chunked", "Idempotency-Key: cut", body=b"4\r\none\n\r\n")
+    wait_for(lambda: port.told("accepted") == before + 1, port.process, Path(os.devnull))
+    answer = port.post(iter([LINE, LINE]), Transfer_Encoding="chunked", Idempotency_Key="cut")
+    assert (answer.status, answer.json["duplicate"]) == (202, False)
+
+
+def test_a_body_cut_short_of_its_announced_length_is_refused(port: Port) -> None:
+    before = port.told("bad_body")
+    port.cut("Content-Length: 1000", body=LINE)
+    wait_for(lambda: port.told("bad_body") == before + 1, port.process, Path(os.devnull))
+
+
+def test_a_refused_sender_of_much_hears_why(port: Port) -> None:
+    too_much = port.post(bytes(20 * 1024 * 1024))
+    assert (too_much.status, too_much.json["code"]) == (413, "too_large")
+    stranger = port.post(bytes(500_000), token="nobody")
+    assert (stranger.status, stranger.json["code"]) == (401, "unauthenticated")
+
+
+def test_a_bomb_is_refused_in_bounded_memory(port: Port) -> None:
+    port.post(LINE)
+    before = port.memory_mib()
+    bomb = gzip.compress(bytes(1024**3), 1)
+    assert port.post(bomb, Content_Encoding="gzip").json["code"] == "too_large"
+    # 64 MiB inflated, twice while the buffer grows, and what came over the wire
+    assert port.memory_mib() - before < 64 * 2.5
+
+
+def test_probes_and_metrics_answer_without_a_word_to_the_broker(port: Port, broker: redis.Redis) -> None:
+    for path in ("/livez", "/readyz", "/metrics"):
+        assert port.request("GET", path).status == 200
+
+
+def test_ingest_starts_without_its_broker_and_waits_for_it(tmp_path: Path) -> None:
+    number = servers.free_port()
+    with serving(f"redis://127.0.0.1:{number}/0", tmp_path / "log") as port:
+        assert port.request("GET", "/readyz").status == 200
+        assert port.post(LINE).status == 503
+        with servers.running(servers.valkey(tmp_path / "broker", number, broker=True)) as server:
+            publish(connect(server.url), DIRECTORY)
+            time.sleep(1.1)  # the directory is asked for once a second
+            assert port.post(LINE).status == 202
+
+
+def test_ingest_refuses_to_start_on_a_cache(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    weak = servers.valkey(tmp_path / "cache", servers.free_port(), broker=False)
+    with servers.running(weak), pytest.raises(servers.ServerError), serving(weak.url, log):
+        pass
+    assert "set appendonly yes" in log.read_text()
