@@ -1,4 +1,4 @@
-"""A line's fields, attributes and text, odd ones above all: stored as documented, or refused with a reason."""
+"""A line's fields, attributes and text, odd ones above all: stored as documented, or refused for a reason."""
 
 import json
 from typing import Any
