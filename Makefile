@@ -41,7 +41,8 @@ check: $(VENV)/dev ## what a machine can hold: style, types, imports, migrations
 	SECRET_KEY=types $(BIN)/mypy
 	$(BIN)/lint-imports
 	@echo "only for checks of this directory: $$(head -c 32 /dev/urandom | base64)" > $(VENV)/check-key
-	env $(PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+	@# No database answers here, and makemigrations would warn about it.
+	env $(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	env $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -m webapp.local.configuration --check
 

@@ -95,6 +95,7 @@ class Template:
         return on_server(self.server, name)
 
     def discard(self, url: str) -> None:
+        snapshot.pool(url).close()  # with its threads, which would add up over a session
         name = sql.Identifier(urlsplit(url).path.lstrip("/"))
         run(self.server, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
 
