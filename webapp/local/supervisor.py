@@ -22,7 +22,7 @@ from webapp.local import logs
 from webapp.local.children import spawn
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds before a restart; doubles with each early death
-SETTLED_SECONDS = 3.0  # a child that lived this long has its early deaths forgiven: a killed one is not a broken one
+SETTLED_SECONDS = 3.0  # a child that lived this long was killed rather than broken: it starts again at once
 READY_SECONDS = 60.0
 ERROR = re.compile(r"\w*(Error|Exception|Improperly\w+|FATAL|Broker)\b.*:|\berror:")
 
