@@ -8,7 +8,7 @@ from webapp.local import installation, prepare
 EDITIONS = {
     "plain": "plain PostgreSQL: one partition a day",
     "apache": "Apache edition: hypertable",
-    "community": "Community edition: hypertable, columnstore",
+    "community": "Community edition: hypertable",
 }
 
 
