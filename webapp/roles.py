@@ -61,7 +61,8 @@ def flower() -> list[str]:
     listen = [f"--address={env.text('FLOWER_BIND', '127.0.0.1')}", f"--port={port}", "--url_prefix=flower"]
     # Workers send events by themselves and take no remote commands: asking them would only time out.
     quiet = ["--enable_events=False", "--logging=critical", "--max_tasks=10000"]
-    return [*CELERY, "flower", *listen, "--read_only=True", *quiet]
+    columns = "--tasks_columns=name,state,result,received,runtime,worker,uuid"  # the result tells the rows
+    return [*CELERY, "flower", *listen, "--read_only=True", *quiet, columns]
 
 
 def migrate() -> list[str]:
