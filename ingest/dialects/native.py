@@ -294,7 +294,7 @@ class Reader:
         except NOT_JSON:
             return None
         attributes = bytes(sent.attributes)
-        if attributes == EMPTY or (attributes[:1] == b"{" and self.flat(attributes)):
+        if attributes == EMPTY or self.flat(attributes):
             return self.typed(sent, attributes, flags)
         return None
 
