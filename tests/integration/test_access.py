@@ -15,9 +15,9 @@ from rest_framework.test import APIRequestFactory
 
 from ingest import directory
 from webapp.access import publish
-from webapp.access.bearer import AuthToken, BearerAuthentication, known
+from webapp.access.bearer import BearerAuthentication, known
 from webapp.access.models import Grant, Source, Token, create_token
-from webapp.access.scope import ALL, NOTHING, Scope, for_user
+from webapp.access.scope import ALL, NOTHING, AuthToken, Scope, for_user
 
 pytestmark = pytest.mark.django_db
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from webapp.access.bearer import AuthToken
-from webapp.access.scope import ALL, NOTHING, Scope, for_token, receipts
+from webapp.access.scope import ALL, NOTHING, AuthToken, Scope, for_token, receipts
 
 
 def token(scope: str, **given: object) -> AuthToken:

@@ -18,18 +18,9 @@ from rest_framework.request import Request
 from ingest import directory
 from webapp.access import scope
 from webapp.access.models import Token
+from webapp.access.scope import AuthToken
 
 COARSE = timedelta(minutes=10)  # `last_used` is this exact: a write now and then, not one a request
-
-
-@dataclass(frozen=True)
-class AuthToken:
-    id: int
-    name: str
-    scope: str  # ingest, read or admin
-    source: int | None  # an ingest token's
-    sources: frozenset[int]  # a read token's
-    all_sources: bool
 
 
 @dataclass(frozen=True)

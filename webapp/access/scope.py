@@ -12,7 +12,17 @@ from django.db.models import Q
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from webapp.access.bearer import AuthToken
+
+@dataclass(frozen=True)
+class AuthToken:
+    """A token that was looked up and found good."""
+
+    id: int
+    name: str
+    scope: str  # ingest, read or admin
+    source: int | None  # an ingest token's
+    sources: frozenset[int]  # a read token's
+    all_sources: bool
 
 
 @dataclass(frozen=True)
@@ -41,14 +51,14 @@ def for_user(user: "AbstractBaseUser | AnonymousUser") -> Scope:
     return Scope(frozenset(granted.values_list("source_id", flat=True)))
 
 
-def for_token(token: "AuthToken") -> Scope:
+def for_token(token: AuthToken) -> Scope:
     """The lines a token may read. An ingest token reads no lines, only receipts: see `receipts`."""
     if token.scope == "admin" or (token.scope == "read" and token.all_sources):
         return ALL
     return Scope(token.sources) if token.scope == "read" else NOTHING
 
 
-def receipts(token: "AuthToken") -> Scope:
+def receipts(token: AuthToken) -> Scope:
     """The batches whose receipts a token may read: as it may search; an ingest token, its own source's."""
     if token.scope == "ingest":
         return NOTHING if token.source is None else Scope(frozenset({token.source}))
