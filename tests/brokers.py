@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from ingest.buffer import Buffer, Offer, connect
+from ingest.buffer import Buffer, Claim, Claimed, Move, Offer, State, connect
 from webapp.local import servers
 
 NO_REDIS = "REDIS 7 IS NOT TESTED: there is no redis-server here; apt-get install redis-server"
@@ -108,3 +108,11 @@ def let_leases_run_out(client: redis.Redis) -> None:
     """As if their time had passed: the scripts' clock is the server's, which a test does not turn."""
     for batch in client.zrange("leases", 0, -1):
         client.zadd("leases", {batch: 1}, xx=True)
+
+
+def ids(claim: Claim) -> list[uuid.UUID]:
+    return [batch.batch for batch in claim.batches]
+
+
+def moves(batches: list[Claimed], to: State) -> list[Move]:
+    return [Move(batch.batch, batch.acceptance, to) for batch in batches]
