@@ -1,4 +1,4 @@
-"""Claims and leases of the buffer: who gets what, in which order, and what becomes of it when a worker dies."""
+"""Claims and leases: who gets what, in which order, and what becomes of it when a worker dies."""
 
 import uuid
 from collections import Counter
