@@ -126,7 +126,7 @@ class Normaliser:
 
     def flat(self, attributes: bytes) -> bool:
         """Is this JSON an object fit to be stored as it is? A quick no may be wrong, a yes never is."""
-        # Numbers and finds, since `b"[" in attributes` raises and catches an error inside: five times as long.
+        # Numbers and finds: `b"[" in attributes` takes five times as long, it raises and catches inside.
         return (
             attributes.rfind(b"{") == 0
             and len(attributes) <= self.short  # few fields, and no number of monstrous length

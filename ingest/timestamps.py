@@ -32,11 +32,11 @@ def parse(value: str | int) -> tuple[int, int]:
     try:
         if value[-1:] == "Z":
             if length == 20:  # 2026-11-24T05:59:00Z
-                return second(value[:19]), 0
+                return start_of(value[:19]), 0
             fraction = value[20:-1]
             if 22 <= length <= 30 and value[19] == "." and fraction.isdigit() and fraction.isascii():
                 nanos = int(fraction) * 10 ** (30 - length)
-                return second(value[:19]) + nanos // 1000, nanos % 1000
+                return start_of(value[:19]) + nanos // 1000, nanos % 1000
         elif 25 <= length <= 32 and value[-6] in "+-":
             return microseconds(value), 0
     except ValueError:
@@ -50,8 +50,10 @@ def microseconds(text: str) -> int:
 
 
 @functools.lru_cache(4096)  # neighbours in a body mostly share their second
-def second(text: str) -> int:
-    return microseconds(text + "Z")
+def start_of(second: str) -> int:
+    if second[16] != ":":
+        raise ValueError("neither YYYY-MM-DD nor HH:MM:SS may be spelled more briefly")
+    return microseconds(second + "Z")
 
 
 def parse_slowly(text: str) -> tuple[int, int]:
