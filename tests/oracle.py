@@ -4,6 +4,7 @@ Written from docs/searching.md, not from the SQL: no shared helper but the parse
 """
 
 import ipaddress
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -204,6 +205,44 @@ def json_values(test: Equals) -> list[Any]:
             forms.append(Decimal(test.value))
         forms += [{"true": True, "false": False}[test.value]] if test.value in ("true", "false") else []
     return forms
+
+
+# ---- the value a facet counts a line under ----
+
+
+def value(field: str, line: Stored) -> str | None:
+    record = line.record
+    match field:
+        case "service" | "host":
+            return (record.service if field == "service" else record.host) or None
+        case "source":
+            return line.source
+        case "severity":
+            names = ("trace", "debug", "info", "warn", "error", "fatal")
+            return None if record.severity is None else names[(record.severity - 1) // 4]
+    found = line.attributes.get(field)
+    if isinstance(found, list | dict):
+        return json_text(found)
+    return None if found is None else scalar_text(shortened(found))
+
+
+def shortened(value: Any) -> Any:
+    """200.0 is 200."""
+    if not isinstance(value, Decimal):
+        return value
+    text = format(value, "f")
+    return Decimal(text.rstrip("0").rstrip(".")) if "." in text else value
+
+
+def json_text(value: Any) -> str:
+    """As the database writes it."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(json_text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {json_text(one)}" for key, one in value.items()) + "}"
+    if value is None or isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return scalar_text(value)
 
 
 Matcher = Callable[[Node, Stored, int], bool]

@@ -194,6 +194,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # One name for a set of choices that several parameters and answers have.
+    "ENUM_NAME_OVERRIDES": {"RelationEnum": ["eq", "gte"]},
 }
 
 # ---- Celery: the traps behind each line are in docs/architecture.md ----

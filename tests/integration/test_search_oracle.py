@@ -3,6 +3,7 @@
 import itertools
 import json
 import uuid
+from collections import Counter
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from tests.rows import NOW_US, record, unit
 from webapp.access.scope import ALL
 from webapp.logs import query, store, times
 from webapp.logs.asking import Ask
+from webapp.logs.facets import summary
 from webapp.logs.lines import Line
 from webapp.logs.mending import QueryError
 from webapp.logs.search import search
@@ -232,6 +234,42 @@ def check(stored: list[Stored], asked: list[str]) -> None:
         assert sorted(found(line) for line in page.logs) == expected, text
         assert (page.total, page.total_relation) == (len(expected), "eq")
         assert search(Ask(q=f"NOT ({text})"), ALL, limit=1000).total == len(stored) - len(expected), text
+
+
+GROUPED = ["code", "service", "host", "source", "severity"]
+
+
+@hypothesis.settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    groups=st.lists(st.lists(RECORDS, max_size=6), min_size=1, max_size=3),
+    asked=st.lists(QUERIES, min_size=5, max_size=5),
+)
+def test_every_number_of_one_search_is_plain_python_s(
+    lines_url: str, groups: list[list[LogRecord]], asked: list[str]
+) -> None:
+    stored = put(lines_url, groups)
+    for text in asked:
+        try:
+            tree = query.parse(text).tree
+        except QueryError:
+            continue
+        expected = [line for line in stored if oracle.matches(tree, line, 0)]
+        made = summary(Ask(q=text), ALL, fields=GROUPED, own="include", limit=2)
+        assert made.total == len(expected), text
+        assert sum(sum(series.counts) for series in made.histogram.series) == len(expected), text
+        for facet in made.facets:
+            values = Counter(oracle.value(facet.field, line) for line in expected)
+            missing = values.pop(None, 0)
+            listed = {value.value: value.count for value in facet.values}
+            assert facet.missing == missing, (text, facet.field)
+            assert facet.other + sum(listed.values()) + missing == facet.total == len(expected), text
+            assert facet.distinct == len(values), (text, facet.field)
+            assert sorted(listed.values()) == sorted(values.values())[-2:], (text, facet.field)
+            assert {told: values[told] for told in listed} == listed, (text, facet.field)
 
 
 Identity = tuple[int, str, str, str]

@@ -8,6 +8,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from webapp.logs.facets import MAX_FIELDS
+from webapp.logs.facets import MAX_LIMIT as MAX_VALUES
 from webapp.logs.histogram import MAX_BUCKETS, MAX_TOP
 from webapp.logs.search import MAX_LIMIT
 
@@ -59,6 +61,34 @@ class HistogramParams(AskParams):
     top = serializers.IntegerField(
         default=10, min_value=1, max_value=MAX_TOP, help_text="So many values; the rest is the series other."
     )
+
+
+class CountParams(serializers.Serializer[Any]):
+    """What `facets` and `summary` have in common."""
+
+    field = serializers.ListField(
+        child=serializers.CharField(),
+        default=list,
+        max_length=MAX_FIELDS,
+        help_text="Count this field's values; several: each. Without it: severity, service, host, source.",
+    )
+    limit = serializers.IntegerField(
+        default=10, min_value=1, max_value=MAX_VALUES, help_text="List so many values; the rest is other."
+    )
+    contains = text("List only values that contain this, whatever the case.")
+    own = serializers.ChoiceField(
+        ["exclude", "include"],
+        default="exclude",
+        help_text="exclude leaves a field's own clauses out of its facet, so that more can be picked.",
+    )
+
+
+class FacetParams(CountParams, AskParams):
+    pass
+
+
+class SummaryParams(CountParams, HistogramParams):
+    pass
 
 
 class LineParams(serializers.Serializer[Any]):
@@ -138,6 +168,45 @@ class Histogram(serializers.Serializer[Any]):
     as_of = serializers.CharField()
     partial = serializers.BooleanField()  # type: ignore[assignment]
     covered = Covered(allow_null=True)
+    warnings = Complaint(many=True)
+    took_ms = serializers.IntegerField()
+
+
+class Value(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    count = serializers.IntegerField()
+    selected = serializers.BooleanField(help_text="The query's own clauses on this field let it in.")
+
+
+class Facet(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    type = serializers.ChoiceField(
+        ["string", "number", "boolean", "array", "object", "mixed"], allow_null=True
+    )
+    total = serializers.IntegerField(help_text="values + other + missing.")
+    missing = serializers.IntegerField()
+    other = serializers.IntegerField()
+    distinct = serializers.IntegerField()
+    distinct_relation = serializers.ChoiceField(["eq", "gte"])
+    values = Value(many=True)
+    covered = Covered(allow_null=True)
+
+
+class Facets(serializers.Serializer[Any]):
+    facets = Facet(many=True)
+    as_of = serializers.CharField()
+    partial = serializers.BooleanField()  # type: ignore[assignment]
+    warnings = Complaint(many=True)
+    took_ms = serializers.IntegerField()
+
+
+class Summary(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    total_relation = serializers.ChoiceField(["eq", "gte"])
+    histogram = Histogram()
+    facets = Facet(many=True)
+    as_of = serializers.CharField()
+    partial = serializers.BooleanField()  # type: ignore[assignment]
     warnings = Complaint(many=True)
     took_ms = serializers.IntegerField()
 

@@ -6,25 +6,22 @@ range ends. When the time runs out, the newest part that could be counted is the
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from psycopg import sql
 
 from webapp.access.scope import Scope
 from webapp.logs import steps, times
-from webapp.logs.asking import Answering, Ask, answering, bad_value, prepared
+from webapp.logs.asking import Answering, Ask, Prepared, answering, bad_value, prepared, storable
 from webapp.logs.binding import SQL
 from webapp.logs.clauses import field_of
-from webapp.logs.errors import OutOfTime
+from webapp.logs.covering import covering, told, whole
 from webapp.logs.mending import Note
 from webapp.logs.plan import Span
 from webapp.logs.tree import Field, Kind
 
 MAX_BUCKETS = 2000
 MAX_TOP = 100
-FULL_SHARE = 0.7  # of the time, for the whole range at once; the rest is for parts of it
-EXTREME_SHARE = 0.3
-FIRST_PART, GROWTH = 64, 4  # the first part is a 64th of the range
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 OTHER, MISSING = "other", "missing"
 Cell = tuple[int, str | None, bool, int]  # bucket, value (None = without), among the top, lines
@@ -53,6 +50,16 @@ class Histogram:
     took_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a histogram is asked for, checked. `step` is None for a usual one."""
+
+    field: Field
+    step: steps.Step | None
+    buckets: int
+    top: int
+
+
 def histogram(
     ask: Ask,
     scope: Scope,
@@ -64,27 +71,54 @@ def histogram(
 ) -> Histogram:
     """Raises ReadError (the caller's mistake) or StoreError (our trouble)."""
     ready = prepared(ask)
-    field = grouping(by)
+    drawing = checked(step, buckets, by, top)
+    with answering(ask, scope, ready) as answer:
+        return drawn(answer, ready, drawing, whole(answer), answer.clock.left_ms())
+
+
+def checked(step: str, buckets: int, by: str, top: int) -> Drawing:
+    """Raises Refused."""
+    field = grouping("by", by)
     if not 1 <= buckets <= MAX_BUCKETS:
         raise bad_value("buckets", f"A histogram has 1 to {MAX_BUCKETS} buckets.")
     if not 1 <= top <= MAX_TOP:
         raise bad_value("top", f"1 to {MAX_TOP} values get a series of their own.")
-    wanted = None if step == "auto" else step_of(step)
-    with answering(ask, scope, ready) as answer:
-        start, end = whole(answer)
-        chosen = wanted or steps.nice(start, end, buckets, ready.zone)
-        edges = list(bounded(steps.edges(start, end, chosen, ready.zone)))
-        cells, covered = counted(answer, edges, end, value_of(answer, field), top)
-        made = assembled(answer, (start, end), str(chosen), edges, cells, covered, field)
-        return replace(made, warnings=ready.warnings)
+    return Drawing(field, None if step == "auto" else step_of(step), buckets, top)
 
 
-def grouping(by: str) -> Field:
-    field = field_of(by.removeprefix("@")) if not by.startswith("@") else Field(by[1:], Kind.ATTRIBUTE)
-    if not field.name or "\0" in field.name:
-        raise bad_value("by", "by names one field: severity, service, host, or an attribute.")
+def drawn(
+    answer: Answering, ready: Prepared, drawing: Drawing, whole: tuple[int, int], most_ms: int
+) -> Histogram:
+    step = drawing.step or steps.nice(*whole, drawing.buckets, ready.zone)
+    edges = list(bounded(steps.edges(*whole, step, ready.zone)))
+    value = value_of(answer, drawing.field)
+    cells, covered = covering(
+        answer, whole, lambda part, ms: cells_of(answer, edges, part, value, drawing.top, ms), most_ms
+    )
+    series = series_of(answer, drawing.field, cells, len(edges))
+    return Histogram(
+        start=times.rfc3339(whole[0]),
+        end=times.rfc3339(whole[1]),
+        step=str(step),
+        total=sum(one.total for one in series),
+        times=[times.rfc3339(edge) for edge in edges],
+        series=series,
+        as_of=answer.reader.token.encode(),
+        partial=covered is not None,
+        covered=told(covered),
+        warnings=ready.warnings,
+        took_ms=answer.clock.took_ms(),
+    )
+
+
+def grouping(param: str, name: str) -> Field:
+    """Raises Refused."""
+    field = Field(name[1:], Kind.ATTRIBUTE) if name.startswith("@") else field_of(name)
+    if not field.name or not storable(field.name):
+        raise bad_value(param, f"{param} names one field: severity, service, host, or an attribute.")
     if field.kind is Kind.BUILTIN and field.name not in ("severity", "service", "host", "source"):
-        raise bad_value("by", f"{field.name} has too many values: by takes severity, service, host, source.")
+        message = f"{field.name} has too many values: {param} takes severity, service, host, source."
+        raise bad_value(param, message)
     return field
 
 
@@ -102,31 +136,6 @@ def bounded(edges: Iterable[int]) -> Iterator[int]:
         yield edge
 
 
-def whole(answer: Answering) -> tuple[int, int]:
-    """The range, an open end of it where the token's lines end; the same under one token, always."""
-    span, now = answer.plan.span, answer.plan.setting.now_ns
-    start, end = span.start, span.end
-    if start is None:
-        first = extreme(answer, "min", span)
-        start = min(now if first is None else first, now if end is None else end)
-    if end is None:
-        # Clocks that run ahead put lines beyond now: only there is anything to look for.
-        last = extreme(answer, "max", Span(max(now, start), None))
-        end = max(now, start + 1, 0 if last is None else last + 1000)
-    return start, max(start, end)
-
-
-def extreme(answer: Answering, which: str, span: Span) -> int | None:
-    """Of all the token's lines, not only the matching ones: an index gives it at once. Raises OutOfTime."""
-    statement = sql.SQL("SELECT {}(time) FROM log WHERE {} AND {}").format(
-        sql.Identifier(which), answer.plan.within(span), answer.plan.seen
-    )
-    rows = answer.rows(statement, most_ms=int(answer.clock.total_ms * EXTREME_SHARE))
-    if rows is None:
-        raise OutOfTime("The first and the last line were not found in time.")
-    return times.nanoseconds(rows[0][0]) if rows[0][0] else None
-
-
 def value_of(answer: Answering, field: Field) -> SQL:
     """The text that names a line's series, NULL where the field is missing."""
     if field.kind is Kind.ATTRIBUTE:
@@ -141,31 +150,8 @@ def value_of(answer: Answering, field: Field) -> SQL:
 # ---- counting ----
 
 
-def counted(
-    answer: Answering, edges: list[int], end: int, value: SQL, top: int
-) -> tuple[list[Cell], Span | None]:
-    """The cells, and what they cover if that is not all."""
-    start = edges[0] if edges else end
-    if start >= end:
-        return [], None
-    share = int(answer.clock.total_ms * FULL_SHARE)
-    cells = cells_of(answer, edges, Span(start, end), value, top, share)
-    if cells is not None:
-        return cells, None
-    best: list[Cell] = []
-    covered = Span(end, end)
-    width = (end - start) // FIRST_PART
-    while 0 < width < end - start:
-        part = Span(end - width, end)
-        got = cells_of(answer, edges, part, value, top, None)
-        if got is None:
-            break
-        best, covered, width = got, part, width * GROWTH
-    return best, covered
-
-
 def cells_of(
-    answer: Answering, edges: list[int], part: Span, value: SQL, top: int, most_ms: int | None
+    answer: Answering, edges: list[int], part: Span, value: SQL, top: int, most_ms: int
 ) -> list[Cell] | None:
     statement = sql.SQL(
         """
@@ -187,39 +173,14 @@ def cells_of(
 # ---- the answer ----
 
 
-def assembled(
-    answer: Answering,
-    whole: tuple[int, int],
-    step: str,
-    edges: list[int],
-    cells: list[Cell],
-    covered: Span | None,
-    field: Field,
-) -> Histogram:
+def series_of(answer: Answering, field: Field, cells: list[Cell], buckets: int) -> list[Series]:
     counts: dict[tuple[str, str], list[int]] = {}
     for bucket, value, present, number in cells:
-        key = (
-            named(answer, field, value)
-            if value is not None
-            else (OTHER, OTHER)
-            if present
-            else (MISSING, MISSING)
-        )
-        counts.setdefault(key, [0] * len(edges))[bucket] += number
+        left_over = (OTHER, OTHER) if present else (MISSING, MISSING)
+        key = left_over if value is None else named(answer, field, value)
+        counts.setdefault(key, [0] * buckets)[bucket] += number
     series = [Series(value, kind, sum(row), row) for (value, kind), row in counts.items()]
-    return Histogram(
-        start=times.rfc3339(whole[0]),
-        end=times.rfc3339(whole[1]),
-        step=step,
-        total=sum(one.total for one in series),
-        times=[times.rfc3339(edge) for edge in edges],
-        series=sorted(series, key=place_in_legend),
-        as_of=answer.reader.token.encode(),
-        partial=covered is not None,
-        covered=None if covered is None else told(covered),
-        warnings=(),
-        took_ms=answer.clock.took_ms(),
-    )
+    return sorted(series, key=place_in_legend)
 
 
 def named(answer: Answering, field: Field, value: str) -> tuple[str, str]:
@@ -236,8 +197,3 @@ def place_in_legend(series: Series) -> tuple[int, int, int, str]:
     kind = ("value", OTHER, MISSING).index(series.kind)
     level = LEVELS.index(series.value) if series.value in LEVELS else -1
     return kind, level, -series.total, series.value
-
-
-def told(span: Span) -> dict[str, str]:
-    assert span.start is not None and span.end is not None
-    return {"start": times.rfc3339(span.start), "end": times.rfc3339(span.end)}
