@@ -16,8 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 HEAD_BYTES = 1024
 LINES = 1000
 BYTES = 1024 * 1024
@@ -149,32 +147,12 @@ def chunks(file: BinaryIO, start: Place, ends: list[int]) -> Iterator[Chunk]:
             known.pop(0)
 
 
-def key(name: str, chunk: Chunk, body: bytes) -> str:
-    """The body's hash is part of it: a file rewritten in place is new content, not a conflict."""
-    digest = hashlib.sha256(body).hexdigest()[:16]
+def key(name: str, chunk: Chunk, reading: str) -> str:
+    """Of what the file holds, not of what is made of it: a later version may read a line better, and a line
+    sent by both is still one. `reading` is what the sender chose: another choice is another batch.
+    """
+    digest = hashlib.sha256(reading.encode() + b"\n" + b"\n".join(chunk.lines)).hexdigest()[:16]
     return f"ship:{name}:{chunk.start.offset}-{chunk.end.offset}:{digest}"
-
-
-def as_record(line: bytes, service: str, host: str) -> bytes:
-    """A JSON object goes as it is; every other line becomes one, as its message."""
-    bare = line.strip()
-    if bare.startswith(b"{") and bare.endswith(b"}") and is_object(bare):
-        return bare
-    text = line.decode("utf-8", "replace")
-    return msgspec.json.encode({"message": text, "service": service, "host": host})
-
-
-def is_object(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line, type=dict)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
-def body(chunk: Chunk, service: str, host: str) -> bytes:
-    """NDJSON in the chunk's order; an empty line stays a line, so that answers and files number alike."""
-    return b"\n".join(as_record(line, service, host) for line in chunk.lines) + b"\n"
 
 
 def service_of(path: Path) -> str:

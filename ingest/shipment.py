@@ -6,17 +6,21 @@ knows every batch and stores none twice.
 """
 
 import hashlib
-import socket
+import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest import chunks
+from ingest import chunks, outgoing
 from ingest.chunks import Chunk, Fingerprint, Place
 from ingest.client import Answer, Refused, Rejected, Sender, Target
+from ingest.formats import Setting
 from ingest.journal import Journal
+from ingest.outgoing import Label
 
+CONFLICT = 409
 OnChunk = Callable[[Chunk, Answer], None]
 
 
@@ -33,18 +37,6 @@ class Tally:
             self.known += answer.accepted
         else:
             self.sent += answer.accepted
-
-
-@dataclass(frozen=True)
-class Label:
-    """Where a line that is not JSON comes from; kept, so that it never changes for a file."""
-
-    service: str
-    host: str
-
-
-def label_for(path: Path, service: str | None) -> Label:
-    return Label(service or chunks.service_of(path), socket.gethostname())
 
 
 def journal_directory(state: Path, target: Target) -> Path:
@@ -90,7 +82,9 @@ def ship_file(
         tally = Tally(skipped=start.line - 1)
         file.seek(start.offset)
         for chunk in chunks.chunks(file, start, [place.offset for place in places]):
-            answer = post(sender, known.name, chunk, label)
+            # No line is later than the last change of its file: dates without a year go by that.
+            setting = outgoing.setting_of(label, os.fstat(file.fileno()).st_mtime)
+            answer = post(sender, known.name, chunk, label, setting)
             if not places or chunk.end.offset > places[-1].offset:
                 journal.append([chunk.end.offset, chunk.end.line])
             tally.add(chunk, answer)
@@ -102,19 +96,23 @@ def ship_pipe(file: BinaryIO, sender: Sender, name: str, label: Label, on_chunk:
     """A pipe has no fingerprint: a lost answer is retried safely, a second run is a second copy."""
     tally = Tally()
     for chunk in chunks.pipe_chunks(file):
-        answer = post(sender, name, chunk, label)
+        answer = post(sender, name, chunk, label, outgoing.setting_of(label, time.time()))
         tally.add(chunk, answer)
         on_chunk(chunk, answer)
     return tally
 
 
-def post(sender: Sender, name: str, chunk: Chunk, label: Label) -> Answer:
+def post(sender: Sender, name: str, chunk: Chunk, label: Label, setting: Setting | None) -> Answer:
     if not chunk.lines:
         return Answer()
-    body = chunks.body(chunk, label.service, label.host)
+    body = outgoing.body(chunk.lines, label, setting)
     try:
-        return sender.post(body, chunks.key(name, chunk, body))
+        return sender.post(body, chunks.key(name, chunk, label.reading))
     except Refused as refused:
+        if (
+            refused.status == CONFLICT
+        ):  # these lines are there, only read by another version or in another year
+            return Answer(accepted=len(chunk.lines), duplicate=True)
         if (answer := nothing_good(refused)) is None:
             raise
         return answer

@@ -29,7 +29,7 @@ def lines_of(path: Path) -> list[str]:
 def ship(made: Installation, files: list[Path]) -> None:
     for number, words in enumerate(ROUNDS):
         state = ["--state", str(made.directory / ("other" if number == 2 else "state"))]
-        command = [sys.executable, str(ROOT / "logboom"), "ship", *words, *state, *map(str, files)]
+        command = [sys.executable, str(ROOT / "logboom"), "ship", "--plain", *words, *state, *map(str, files)]
         subprocess.run(command, env=dict(made.environment), check=True)
 
 

@@ -1,11 +1,11 @@
 """A file is cut the same way at every reading, and known again after a rename."""
 
+import dataclasses
 import io
 import os
 import random
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from ingest import chunks
@@ -116,33 +116,14 @@ def test_a_compressed_file_is_refused(tmp_path: Path) -> None:
         chunks.fingerprint(file)
 
 
-def test_json_objects_go_as_they_are_and_all_else_is_a_message() -> None:
-    def record(line: bytes) -> object:
-        return msgspec.json.decode(chunks.as_record(line, "app", "box"))
-
-    assert chunks.as_record(b' {"message": "x", "n": 1} ', "app", "box") == b'{"message": "x", "n": 1}'
-    assert record(b"{not json}") == {"message": "{not json}", "service": "app", "host": "box"}
-    assert record(b'["a"]') == {"message": '["a"]', "service": "app", "host": "box"}
-    assert record(b'tab\t"quoted" \xff') == {
-        "message": 'tab\t"quoted" \ufffd',
-        "service": "app",
-        "host": "box",
-    }
-    assert record(b"") == {"message": "", "service": "app", "host": "box"}
-    assert record(b"[" * 100_000) == {"message": "[" * 100_000, "service": "app", "host": "box"}
-
-
-def test_a_body_has_a_line_for_every_line(log: Path) -> None:
-    for chunk in cut(log):
-        assert chunks.body(chunk, "app", "box").count(b"\n") == len(chunk.lines)
-
-
-def test_the_key_names_file_range_and_content(log: Path) -> None:
+def test_the_key_names_file_range_content_and_reading(log: Path) -> None:
     first, second, _ = cut(log)
-    one = chunks.key("f", first, b"body")
-    assert one == chunks.key("f", first, b"body")
-    assert len({one, chunks.key("g", first, b"body"), chunks.key("f", second, b"body")}) == 3
-    assert one != chunks.key("f", first, b"other")
+    one = chunks.key("f", first, "plain")
+    assert one == chunks.key("f", first, "plain")
+    others = [("g", first, "plain"), ("f", second, "plain"), ("f", first, "looked into")]
+    assert len({one, *(chunks.key(*other) for other in others)}) == 4
+    rewritten = dataclasses.replace(first, lines=[b"other", *first.lines[1:]])
+    assert one != chunks.key("f", rewritten, "plain")
 
 
 @pytest.mark.parametrize("name", ["app.log", "app.log.1", "app.log-20260101", "app"])

@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ingest import shipment
 from ingest.chunks import Chunk
 from ingest.client import Answer, Refused, Rejected, Target, Unreachable
 from ingest.journal import Journal, JournalBusy
-from ingest.shipment import Label, Tally
+from ingest.outgoing import Label
+from ingest.shipment import Tally
 
 
 class Ledger:
@@ -34,6 +37,7 @@ class Ledger:
 
 
 Ship = Callable[..., Tally]
+PLAIN = Label("app", "box")
 
 
 @pytest.fixture
@@ -43,13 +47,13 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def ship(ledger: Ledger, tmp_path: Path) -> Ship:
-    def run(path: Path, from_start: bool = False, state: str = "state") -> Tally:
+    def run(path: Path, from_start: bool = False, state: str = "state", label: Label = PLAIN) -> Tally:
         with path.open("rb") as file:
             return shipment.ship_file(
                 file,
                 ledger,
                 tmp_path / state,
-                Label("app", "box"),
+                label,
                 from_start=from_start,
                 on_chunk=lambda c, a: None,
             )
@@ -145,8 +149,42 @@ def test_a_chunk_without_one_good_line_is_reported_and_passed(log: Path) -> None
             raise Refused(400, "nothing good", {"rejected": [{"line": 1, "reason": "too_old"}]})
 
     chunk = next(iter(cut_one(log)))
-    answer = shipment.post(Picky(), "f", chunk, Label("app", "box"))
+    answer = shipment.post(Picky(), "f", chunk, Label("app", "box"), None)
     assert answer.rejected == [Rejected(1, "too_old")]
+
+
+def test_lines_the_server_had_from_another_version_are_known(log: Path) -> None:
+    class Remembering:
+        def post(self, body: bytes, key: str, content_type: str = "") -> Answer:
+            raise Refused(409, "This Idempotency-Key came with other content.")
+
+    chunk = next(iter(cut_one(log)))
+    answer = shipment.post(Remembering(), "f", chunk, Label("app", "box"), None)
+    assert answer.duplicate
+    assert answer.accepted == 1000
+
+
+def test_lines_are_read_in_the_year_and_the_zone_of_their_file(
+    ship: Ship, ledger: Ledger, tmp_path: Path
+) -> None:
+    path = tmp_path / "messages"
+    path.write_bytes(b"Dec 31 12:00:00 box cron: x\nFeb  1 12:00:00 box cron: y\n")
+    january = datetime(2026, 1, 15, tzinfo=UTC).timestamp()
+    os.utime(path, (january, january))
+    ship(path, label=Label("app", "box", "Europe/Berlin"))
+    (body,) = ledger.bodies.values()
+    times = [msgspec.json.decode(line)["time"] for line in body.splitlines()]
+    wanted = ["2025-12-31T11:00:00+00:00", "2025-02-01T11:00:00+00:00"]
+    assert times == [int(datetime.fromisoformat(text).timestamp()) * 10**9 for text in wanted]
+
+
+def test_a_file_once_sent_plain_stays_plain(ship: Ship, ledger: Ledger, log: Path) -> None:
+    ship(log)
+    with log.open("ab") as file:
+        file.write(b"2026-11-24 12:00:00 INFO x\n")
+    ship(log, label=Label("app", "box", "UTC"))
+    last = msgspec.json.decode(list(ledger.bodies.values())[-1])
+    assert last == {"message": "2026-11-24 12:00:00 INFO x", "service": "app", "host": "box"}
 
 
 def test_rejected_lines_are_named_by_their_number_in_the_file(log: Path) -> None:

@@ -1,4 +1,4 @@
-"""`logboom ship FILE...|-`: send files of NDJSON or plain lines, once, however often it is asked.
+"""`logboom ship FILE...|-`: send files of lines of whatever form, once, however often it is asked.
 
 Exit codes: 0 every line was taken, 1 some were rejected (each is named with its file, line and reason), 2 a
 file could not be sent.
@@ -14,11 +14,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ingest import shipment
+from ingest import outgoing, shipment
 from ingest.chunks import Chunk, NotLines
 from ingest.client import Answer, ClientError, Sender, find_target
 from ingest.journal import JournalBusy
-from ingest.shipment import Label, Tally
+from ingest.outgoing import Label, NoZone
+from ingest.shipment import Tally
 from ingest.terminal import Progress, harmless
 
 
@@ -31,7 +32,14 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", metavar="FILE", help="a file, or - for standard input")
         parser.add_argument("--url", help="ingest address (else LOGBOOM_URL, else the one started here)")
         parser.add_argument("--token", help="an ingest token (else LOGBOOM_TOKEN, else the one made here)")
-        parser.add_argument("--service", help="of plain lines; else the file's name up to its first dot")
+        parser.add_argument(
+            "--service", help="of lines that name none; else the file's name up to its first dot"
+        )
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument(
+            "--zone", help="of times that name none, as Europe/Berlin or UTC; else this machine's"
+        )
+        form.add_argument("--plain", action="store_true", help="look into no line: each is its own message")
         parser.add_argument(
             "--from-start", action="store_true", help="send all again; the server stores none twice"
         )
@@ -42,6 +50,11 @@ class Command(BaseCommand):
         try:
             self.target = find_target("ingest", options["url"], options["token"])
         except ClientError as error:
+            raise CommandError(str(error), returncode=2) from error
+        try:
+            self.zone = None if options["plain"] else options["zone"] or outgoing.local_zone()
+            outgoing.zone_named(self.zone or "UTC")
+        except outgoing.NoZone as error:
             raise CommandError(str(error), returncode=2) from error
         self.sender = Sender(self.target, patience=options["patience"], on_wait=self.waiting)
         self.options = options
@@ -56,7 +69,7 @@ class Command(BaseCommand):
         """None when the file could not be sent to its end; the next one may still be."""
         try:
             tally = self.ship_pipe() if name == "-" else self.ship_file(Path(name))
-        except (ClientError, NotLines, JournalBusy, OSError) as error:
+        except (ClientError, NotLines, NoZone, JournalBusy, OSError) as error:
             self.progress_clear()
             self.stderr.write(f"{harmless(name)}: {error_text(error)}")
             return None
@@ -71,14 +84,14 @@ class Command(BaseCommand):
                 file,
                 self.sender,
                 shipment.journal_directory(self.options["state"], self.target),
-                shipment.label_for(path, self.options["service"]),
+                outgoing.label_for(path, self.options["service"], self.zone),
                 from_start=self.options["from_start"],
                 on_chunk=self.report,
             )
 
     def ship_pipe(self) -> Tally:
         self.progress = Progress("-", 0)
-        label = Label(self.options["service"] or "ship", socket.gethostname())
+        label = Label(self.options["service"] or "ship", socket.gethostname(), self.zone)
         return shipment.ship_pipe(
             sys.stdin.buffer, self.sender, f"pipe-{uuid.uuid4().hex}", label, self.report
         )
