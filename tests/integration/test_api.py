@@ -333,7 +333,7 @@ def test_the_description_is_made_without_a_warning_and_is_valid() -> None:
     assert schema["openapi"].startswith("3.1")
     names = [call["operationId"] for path in schema["paths"].values() for call in path.values()]
     reads = {"search", "histogram", "facets", "summary"}
-    assert reads | {f"{name}Post" for name in reads} | {"line", "receipt", "tail"} <= set(names)
+    assert reads | {f"{name}Post" for name in reads} | {"line", "context", "receipt", "tail"} <= set(names)
 
 
 def test_the_description_and_its_pages_are_served(

@@ -8,6 +8,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from webapp.logs.context import MAX_AROUND
 from webapp.logs.facets import MAX_FIELDS
 from webapp.logs.facets import MAX_LIMIT as MAX_VALUES
 from webapp.logs.histogram import MAX_BUCKETS, MAX_TOP
@@ -95,6 +96,22 @@ class LineParams(serializers.Serializer[Any]):
     as_of = text("The set of lines of an earlier answer, for one hour.")
 
 
+class ContextParams(LineParams):
+    before = serializers.IntegerField(
+        default=20, min_value=0, max_value=MAX_AROUND, help_text="So many lines that stand before it."
+    )
+    after = serializers.IntegerField(
+        default=20, min_value=0, max_value=MAX_AROUND, help_text="So many lines that stand after it."
+    )
+    scope = serializers.ChoiceField(
+        ["host", "service", "source", "all"],
+        default="host",
+        help_text="Among the lines of the line's own host, service or source, or among all.",
+    )
+    cursor = text("prev or next of an answer: what stands beyond it, on that side only.")
+    timeout_ms = serializers.IntegerField(default=0, min_value=0, help_text="0: the server's bound.")
+
+
 class ReceiptParams(serializers.Serializer[Any]):
     wait = serializers.RegexField(
         r"\A[0-9]{1,5}(\.[0-9]{1,3})?(ms|s)?\Z",
@@ -169,6 +186,18 @@ class Histogram(serializers.Serializer[Any]):
     partial = serializers.BooleanField()  # type: ignore[assignment]
     covered = Covered(allow_null=True)
     warnings = Complaint(many=True)
+    took_ms = serializers.IntegerField()
+
+
+class Context(serializers.Serializer[Any]):
+    line = Line()
+    before = Line(many=True)
+    after = Line(many=True)
+    prev = serializers.CharField(allow_null=True, help_text="A cursor to what stands before `before`.")
+    next = serializers.CharField(allow_null=True, help_text="A cursor to what stands after `after`.")
+    as_of = serializers.CharField()
+    partial = serializers.BooleanField()  # type: ignore[assignment]
+    covered = Covered(allow_null=True)
     took_ms = serializers.IntegerField()
 
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/logs/summary", facets.Summary.as_view(), name="api-summary"),
     path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
+    path("api/v1/logs/<str:id>/context", views.Context.as_view(), name="api-context"),
     path("api/v1/batches/<uuid:batch>", views.Receipt.as_view(), name="api-receipt"),
     path("api/schema/", openapi.schema, name="api-schema"),
     path("api/docs/", openapi.docs, name="api-docs"),

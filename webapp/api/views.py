@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from webapp.access.bearer import MayRead, receipts_of, scope_of
 from webapp.api import params, serializers
 from webapp.api.problems import MEDIA_TYPE, complaint
+from webapp.logs import context as contexts
 from webapp.logs import histogram as histograms
 from webapp.logs import receipts
 from webapp.logs import search as searching
@@ -27,6 +28,7 @@ from webapp.logs.mending import Note
 
 LINE_KEYS = frozenset(field.name for field in msgspec.structs.fields(Line))
 PROBLEM = OpenApiResponse(serializers.Problem, "What is wrong, for programs and for people.")
+NO_LINE = "There is no such line, or it is not yours to read."
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -144,7 +146,32 @@ class OneLine(Reading):
         values = params.read(request, serializers.LineParams)
         found = searching.line(scope_of(request), id, values["as_of"])
         if found is None:
-            raise NotFound("There is no such line, or it is not yours to read.")
+            raise NotFound(NO_LINE)
+        return Response(found)
+
+
+class Context(Reading):
+    @extend_schema(
+        operation_id="context",
+        summary="What stood around a line",
+        tags=["logs"],
+        parameters=[serializers.ContextParams, OpenApiParameter("id", str, OpenApiParameter.PATH)],
+        responses=answers(serializers.Context, "The line and its neighbours, in order of time.", 404, 410),
+    )
+    def get(self, request: Request, id: str) -> Response:
+        values = params.read(request, serializers.ContextParams)
+        found = contexts.context(
+            id,
+            scope_of(request),
+            before=values["before"],
+            after=values["after"],
+            around=cast(contexts.Around, values["scope"]),
+            cursor=values["cursor"],
+            as_of=values["as_of"],
+            timeout_ms=values["timeout_ms"],
+        )
+        if found is None:
+            raise NotFound(NO_LINE)
         return Response(found)
 
 

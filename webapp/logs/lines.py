@@ -23,6 +23,7 @@ COLUMNS = sql.SQL(
     "time, nanos, seg, pos, observed, severity, service, host, message, trace_id, span_id, source,"
     " attributes::text, flags"
 )
+SERVICE, HOST, SOURCE = 6, 7, 11  # where a row of COLUMNS has them
 ORDER = {
     True: sql.SQL("time, nanos, seg, pos"),
     False: sql.SQL("time DESC, nanos DESC, seg DESC, pos DESC"),

@@ -291,12 +291,20 @@ def line(scope: Scope, line_id: str, as_of: str = "") -> Line | None:
     place = lines.decode_id(line_id)
     if place is None:
         return None
-    span = Span(place.ns, place.ns + 1)
-    with answering(Ask(as_of=as_of), scope, Prepared(EVERYTHING, UTC, ()), span) as answer:
-        statement = sql.SQL("SELECT {} FROM log WHERE {} AND seg = %(seg)s AND pos = %(pos)s").format(
-            lines.COLUMNS, answer.plan.where(span)
-        )
-        rows = answer.rows(statement, {"seg": place.seg, "pos": place.pos})
-        if rows is None:
-            raise OutOfTime("The line was not read in time.")
-        return next(iter(answer.lines(rows)), None)
+    with answering(Ask(as_of=as_of), scope, Prepared(EVERYTHING, UTC, ()), at(place)) as answer:
+        return next(iter(answer.lines(line_rows(answer, place))), None)
+
+
+def line_rows(answer: Answering, place: Place) -> list[Any]:
+    """One row, or none. Raises OutOfTime."""
+    statement = sql.SQL("SELECT {} FROM log WHERE {} AND seg = %(seg)s AND pos = %(pos)s").format(
+        lines.COLUMNS, answer.plan.where(at(place))
+    )
+    rows = answer.rows(statement, {"seg": place.seg, "pos": place.pos})
+    if rows is None:
+        raise OutOfTime("The line was not read in time.")
+    return rows
+
+
+def at(place: Place) -> Span:
+    return Span(place.ns, place.ns + 1)
