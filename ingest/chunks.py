@@ -1,9 +1,9 @@
 """A file as a row of chunks that are the same at every reading, and the name each chunk goes by.
 
 A file is known by its inode and the hash of its first KiB (fewer bytes if it was shorter when first seen), so
-it is the same file after a rename. A chunk ends after LINES lines or the line that reaches BYTES bytes; its
-idempotency key is file, byte range and hash. Equal bytes from an equal place are therefore one batch, whoever
-sends them and however often.
+it is the same file after a rename. A chunk ends after LINES lines or the line that reaches BYTES bytes, and
+what goes on with that line; its idempotency key is file, byte range and hash. Equal bytes from an equal place
+are therefore one batch, whoever sends them and however often.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,11 @@ HEAD_BYTES = 1024
 LINES = 1000
 BYTES = 1024 * 1024
 LONGEST_LINE = 4 * 1024 * 1024  # more is no line; the server's own bound (256 KiB unless set) is far below
+LOOK_AHEAD = 8  # lines at a time
 COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+
+
+Starts = Callable[[Sequence[bytes]], list[int]]  # which of these lines begin something
 
 
 class NotLines(ValueError):
@@ -80,10 +84,46 @@ def next_chunk(file: BinaryIO, start: Place, end: int | None = None) -> Chunk | 
             size += skip_line(file)
             too_long.append(place.line)
         else:
-            lines.append(raw.removesuffix(b"\n").removesuffix(b"\r"))
+            lines.append(bare(raw))
             numbers.append(place.line)
         place = replace(place, offset=place.offset + size, line=place.line + 1)
     return Chunk(start, place, lines, numbers, too_long) if place != start else None
+
+
+def completed(file: BinaryIO, chunk: Chunk, end: int | None, starts: Starts) -> Chunk:
+    """The chunk with the lines behind it that go on with its last one; leaves the file at its end."""
+    first, offset = len(chunk.lines), chunk.end.offset
+    ahead: list[bytes] = []
+    while first and offset != end:
+        read = whole_lines(file)
+        ahead += read
+        begun = starts([*chunk.lines, *map(bare, ahead)])
+        # What the last line is may hang on the one behind it.
+        whole = len(read) == LOOK_AHEAD
+        more = next((number for number in begun if first <= number < first + len(ahead) - whole), None)
+        if more is not None or not whole:
+            ahead = ahead[: more - first] if more is not None else ahead
+            break
+    for raw in ahead:
+        if offset == end:
+            break
+        chunk.lines.append(bare(raw))
+        chunk.numbers.append(chunk.end.line + len(chunk.lines) - first - 1)
+        offset += len(raw)
+    file.seek(offset)
+    return replace(chunk, end=Place(offset, chunk.end.line + len(chunk.lines) - first))
+
+
+def whole_lines(file: BinaryIO) -> list[bytes]:
+    """The next few; fewer at the end, and before a line that is too long or still being written."""
+    read: list[bytes] = []
+    while len(read) < LOOK_AHEAD and (raw := file.readline(LONGEST_LINE)).endswith(b"\n"):
+        read.append(raw)
+    return read
+
+
+def bare(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def pipe_chunks(file: BinaryIO, linger: float = 1.0) -> Iterator[Chunk]:
@@ -102,8 +142,7 @@ def pipe_chunks(file: BinaryIO, linger: float = 1.0) -> Iterator[Chunk]:
         if taken:
             size, count = sum(map(len, taken)), len(taken)
             end = Place(place.offset + size, place.line + count)
-            bare = [raw.removesuffix(b"\n").removesuffix(b"\r") for raw in taken]
-            yield Chunk(place, end, bare, list(range(place.line, end.line)), [])
+            yield Chunk(place, end, list(map(bare, taken)), list(range(place.line, end.line)), [])
             place = end
 
 
@@ -133,14 +172,17 @@ def skip_line(file: BinaryIO) -> int:
     return skipped
 
 
-def chunks(file: BinaryIO, start: Place, ends: list[int]) -> Iterator[Chunk]:
+def chunks(file: BinaryIO, start: Place, ends: list[int], starts: Starts | None = None) -> Iterator[Chunk]:
     """From `start` to the end of the file; `ends` are boundaries of an earlier reading, which come again.
 
-    Without them a file that ended in a short chunk, and grew, would be cut differently the second time.
+    Without them a file that ended in a short chunk, and grew, would be cut differently the second time. With
+    `starts` no chunk ends inside of what it says is one.
     """
     known = sorted(end for end in ends if end > start.offset)
     place = start
     while chunk := next_chunk(file, place, known[0] if known else None):
+        if starts:
+            chunk = completed(file, chunk, known[0] if known else None, starts)
         yield chunk
         place = chunk.end
         while known and known[0] <= place.offset:

@@ -2,16 +2,17 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from ingest import chunks
-from ingest.formats import Found, Setting, Value, detect
+from ingest.formats import Found, Setting, Value, detect, traces
 
 LOCALTIME = Path("/etc/localtime")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,21 +85,30 @@ def setting_of(label: Label, latest: float) -> Setting | None:
     return Setting(zone_named(label.zone), EPOCH + timedelta(seconds=latest))
 
 
-def body(lines: Iterable[bytes], label: Label, setting: Setting | None) -> bytes:
-    """NDJSON in the lines' order; an empty line stays a line, so that answers and files number alike."""
-    return b"\n".join(as_record(line, label, setting) for line in lines) + b"\n"
+def starts_of(lines: Sequence[bytes], setting: Setting | None) -> list[int]:
+    """Which lines begin a record; every one where lines are not looked into."""
+    return traces.starts(lines) if setting else list(range(len(lines)))
 
 
-def as_record(line: bytes, label: Label, setting: Setting | None) -> bytes:
-    """A JSON object goes as it is; every other line becomes one."""
+def body(lines: list[bytes], starts: list[int], label: Label, setting: Setting | None) -> bytes:
+    """NDJSON in the lines' order, a record for each of `starts`; an empty line is a record too."""
+    records = (
+        as_record(lines[start], label, setting, lines[start + 1 : end])
+        for start, end in pairwise([*starts, len(lines)])
+    )
+    return b"\n".join(records) + b"\n"
+
+
+def as_record(line: bytes, label: Label, setting: Setting | None, more: Sequence[bytes] = ()) -> bytes:
+    """A JSON object goes as it is; every other line becomes one, `more` the further lines of its message."""
     bare = line.strip()
-    if bare.startswith(b"{") and bare.endswith(b"}") and is_object(bare):
+    if not more and bare.startswith(b"{") and bare.endswith(b"}") and is_object(bare):
         return bare
     text = line.decode("utf-8", "replace")
     found = detect(text, setting) if setting else Found(text)
     return _encode(
         Outgoing(
-            found.message,
+            "\n".join([found.message, *(each.decode("utf-8", "replace") for each in more)]),
             None if found.time is None else written(found.time),
             found.severity,
             found.service or label.service,

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from ingest import chunks, outgoing
 from ingest.chunks import Chunk, Fingerprint, Place
 from ingest.client import Answer, Refused, Rejected, Sender, Target
-from ingest.formats import Setting
+from ingest.formats import Setting, traces
 from ingest.journal import Journal
 from ingest.outgoing import Label
 
@@ -81,7 +83,8 @@ def ship_file(
         start = places[-1] if places and not from_start else Place()
         tally = Tally(skipped=start.line - 1)
         file.seek(start.offset)
-        for chunk in chunks.chunks(file, start, [place.offset for place in places]):
+        joined = traces.starts if label.zone is not None else None
+        for chunk in chunks.chunks(file, start, [place.offset for place in places], joined):
             # No line is later than the last change of its file: dates without a year go by that.
             setting = outgoing.setting_of(label, os.fstat(file.fileno()).st_mtime)
             answer = post(sender, known.name, chunk, label, setting)
@@ -105,9 +108,10 @@ def ship_pipe(file: BinaryIO, sender: Sender, name: str, label: Label, on_chunk:
 def post(sender: Sender, name: str, chunk: Chunk, label: Label, setting: Setting | None) -> Answer:
     if not chunk.lines:
         return Answer()
-    body = outgoing.body(chunk.lines, label, setting)
+    starts = outgoing.starts_of(chunk.lines, setting)
+    body = outgoing.body(chunk.lines, starts, label, setting)
     try:
-        return sender.post(body, chunks.key(name, chunk, label.reading))
+        return by_lines(sender.post(body, chunks.key(name, chunk, label.reading)), chunk, starts)
     except Refused as refused:
         if (
             refused.status == CONFLICT
@@ -115,7 +119,18 @@ def post(sender: Sender, name: str, chunk: Chunk, label: Label, setting: Setting
             return Answer(accepted=len(chunk.lines), duplicate=True)
         if (answer := nothing_good(refused)) is None:
             raise
-        return answer
+        return by_lines(answer, chunk, starts)
+
+
+def by_lines(answer: Answer, chunk: Chunk, starts: list[int]) -> Answer:
+    """The server counts records; here lines of the file are counted, and a record is named by its first."""
+    ends = [*starts[1:], len(chunk.lines)]
+    refused = [one.line - 1 for one in answer.rejected]
+    return msgspec.structs.replace(
+        answer,
+        accepted=len(chunk.lines) - sum(ends[record] - starts[record] for record in refused),
+        rejected=[Rejected(starts[one.line - 1] + 1, one.reason) for one in answer.rejected],
+    )
 
 
 def nothing_good(refused: Refused) -> Answer | None:

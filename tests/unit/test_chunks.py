@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 from ingest import chunks
-from ingest.chunks import BYTES, LINES, LONGEST_LINE, Chunk, NotLines, Place
+from ingest.chunks import BYTES, LINES, LONGEST_LINE, Chunk, NotLines, Place, Starts
+from ingest.formats import traces
 
 
-def cut(path: Path, start: Place | None = None, ends: list[int] | None = None) -> list[Chunk]:
+def cut(
+    path: Path, start: Place | None = None, ends: list[int] | None = None, starts: Starts | None = None
+) -> list[Chunk]:
     start = start or Place()
     with path.open("rb") as file:
         file.seek(start.offset)
-        return list(chunks.chunks(file, start, ends or []))
+        return list(chunks.chunks(file, start, ends or [], starts))
 
 
 def lines_of(found: list[Chunk]) -> list[bytes]:
@@ -40,6 +43,41 @@ def test_or_with_the_line_that_reaches_a_mebibyte(tmp_path: Path) -> None:
     path = tmp_path / "wide"
     path.write_bytes((b"x" * (BYTES // 2) + b"\n") * 5)
     assert [len(chunk.lines) for chunk in cut(path)] == [2, 2, 1]
+
+
+def test_no_chunk_ends_inside_of_a_trace(tmp_path: Path) -> None:
+    path = tmp_path / "traces"
+    r = random.Random(11)
+    trace = [b"\tat a.B.c(D.java:%d)\n" % number for number in range(40)]
+    with path.open("wb") as file:
+        while file.tell() < 400_000:
+            file.writelines([b"2026-11-24 12:00:00 ERROR x\n", *trace[: r.choice((0, 1, 7, 8, 9, 40))]])
+    found = cut(path, starts=traces.starts)
+    assert all(chunk.lines[0].startswith(b"2026") for chunk in found)
+    assert b"\n".join(lines_of(found)) + b"\n" == path.read_bytes()
+    assert [number for chunk in found for number in chunk.numbers] == list(range(1, len(lines_of(found)) + 1))
+    assert cut(path, found[2].end, starts=traces.starts) == found[3:]
+    assert cut(path, ends=[chunk.end.offset for chunk in found], starts=traces.starts) == found
+    assert any(len(chunk.lines) > LINES for chunk in found)
+
+
+def test_a_trace_that_grew_is_cut_where_it_was_cut_before(tmp_path: Path) -> None:
+    path = tmp_path / "traces"
+    path.write_bytes(b"2026-11-24 12:00:00 ERROR x\n\tat a.B.c(D.java:1)\n")
+    before = cut(path, starts=traces.starts)
+    with path.open("ab") as file:
+        file.write(b"\tat a.B.c(D.java:2)\n" * 3)
+    after = cut(path, ends=[before[0].end.offset], starts=traces.starts)
+    assert [len(chunk.lines) for chunk in after] == [2, 3]
+
+
+def test_a_monstrous_line_behind_a_chunk_is_not_taken_for_a_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    frame = b"\tat a.B.c(D.java:1)\n"
+    path.write_bytes(b"x\n" * LINES + frame + b"y" * (LONGEST_LINE + 5) + b"\n" + frame)
+    found = cut(path, starts=traces.starts)
+    assert [len(chunk.lines) for chunk in found] == [LINES + 1, 0, 1]
+    assert [chunk.too_long for chunk in found] == [[], [LINES + 2], []]
 
 
 def test_reading_on_from_a_boundary_gives_the_same_chunks(log: Path) -> None:

@@ -49,9 +49,16 @@ def test_without_a_zone_no_line_is_looked_into() -> None:
     assert msgspec.json.decode(line)["message"] == "2026-11-24 12:00:00 INFO x"
 
 
-def test_a_body_has_a_line_for_every_line() -> None:
-    lines = [b"", b"a\rb", b'{"message": "x"}', b"2026-11-24 12:00:00 INFO x"]
-    assert outgoing.body(lines, LABEL, SETTING).count(b"\n") == len(lines)
+def test_a_body_has_a_line_for_every_record() -> None:
+    lines = [b"", b"a\rb", b'{"message": "x"}', b"2026-11-24 12:00:00 ERROR x", b"\tat a.B.c(D.java:1)"]
+    assert outgoing.starts_of(lines, None) == [0, 1, 2, 3, 4]
+    starts = outgoing.starts_of(lines, SETTING)
+    assert starts == [0, 1, 2, 3]
+    records = outgoing.body(lines, starts, LABEL, SETTING).splitlines()
+    assert [msgspec.json.decode(record)["message"] for record in records] == [
+        *("", "a\rb", "x"),
+        "x\n\tat a.B.c(D.java:1)",
+    ]
 
 
 def test_this_machines_zone_is_what_tz_or_its_file_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +72,8 @@ def test_this_machines_zone_is_what_tz_or_its_file_says(monkeypatch: pytest.Monk
 def test_a_zone_nobody_knows_is_refused(name: str) -> None:
     with pytest.raises(NoZone):
         outgoing.zone_named(name)
+
+
+def test_what_was_joined_is_never_dropped() -> None:
+    line = outgoing.as_record(b'{"message": "x"}', LABEL, SETTING, [b"\tat a.B.c(D.java:1)"])
+    assert msgspec.json.decode(line)["message"] == '{"message": "x"}\n\tat a.B.c(D.java:1)'

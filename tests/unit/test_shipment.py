@@ -11,6 +11,7 @@ import pytest
 from ingest import shipment
 from ingest.chunks import Chunk
 from ingest.client import Answer, Refused, Rejected, Target, Unreachable
+from ingest.formats import Setting
 from ingest.journal import Journal, JournalBusy
 from ingest.outgoing import Label
 from ingest.shipment import Tally
@@ -162,6 +163,30 @@ def test_lines_the_server_had_from_another_version_are_known(log: Path) -> None:
     answer = shipment.post(Remembering(), "f", chunk, Label("app", "box"), None)
     assert answer.duplicate
     assert answer.accepted == 1000
+
+
+def test_traces_are_one_record_and_shipped_once_however_often(
+    ship: Ship, ledger: Ledger, tmp_path: Path
+) -> None:
+    path, looked_into = tmp_path / "app.log", Label("app", "box", "UTC")
+    record = b"2026-11-24 12:00:00 ERROR x\n" + b"\tat a.B.c(D.java:1)\n" * 6
+    path.write_bytes(record * 400)
+    assert ship(path, label=looked_into) == Tally(sent=2800)
+    assert ship(path, label=looked_into, from_start=True) == Tally(known=2800)
+    assert ship(path, label=looked_into, state="other") == Tally(known=2800)
+    assert ledger.lines() == 400
+
+
+def test_a_refused_record_is_named_by_its_first_line_and_counts_all_of_its_lines(log: Path) -> None:
+    class Strict:
+        def post(self, body: bytes, key: str, content_type: str = "") -> Answer:
+            return Answer("b", 1, [Rejected(2, "too_old")], False)
+
+    log.write_bytes(b"x\n2026-11-24 12:00:00 ERROR x\n\tat a.B.c(D.java:1)\ny\n")
+    (chunk,) = cut_one(log)
+    answer = shipment.post(Strict(), "f", chunk, Label("app", "box", "UTC"), Setting())
+    assert answer.accepted == 2
+    assert list(shipment.complaints("app.log", chunk, answer)) == ["app.log:2: too_old"]
 
 
 def test_lines_are_read_in_the_year_and_the_zone_of_their_file(
