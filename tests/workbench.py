@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self, broker: redis.Redis, url: str, directory: Path, files: Files | None = None) -> None:
         self.url = url
-        self.buffer = Buffer(broker)
+        self.buffer = Buffer(broker, group_batches=16)
         self.breaker = Breaker(dice=lambda: 0.5)
         self.spool = Spool(directory, most_bytes=1024**3, files=files)
         self.hints = 0

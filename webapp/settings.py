@@ -42,7 +42,7 @@ FUTURE_SECONDS = env.integer("FUTURE_SECONDS", 24 * 3600, least=0)  # later than
 RETENTION_DAYS = env.integer("RETENTION_DAYS", 30, least=1, most=3650)
 
 # ---- the pipe ----
-GROUP_BATCHES = env.integer("GROUP_BATCHES", 16, least=1, most=256)
+GROUP_BATCHES = env.integer("GROUP_BATCHES", 64, least=1, most=256)
 GROUP_ROWS = env.integer("GROUP_ROWS", 10_000, least=1, most=1_000_000)
 DEADLINE_SECONDS = env.number("DEADLINE_SECONDS", 8.0, least=1.0, most=120.0)
 LEASE_SECONDS = env.number("LEASE_SECONDS", max(30.0, 3 * DEADLINE_SECONDS), least=3 * DEADLINE_SECONDS)
