@@ -58,6 +58,10 @@ class Chunk:
     numbers: list[int]  # of each, in the file
     too_long: list[int]  # numbers of lines that were not taken
 
+    @property
+    def full(self) -> bool:
+        return self.end.line - self.start.line >= LINES or self.end.offset - self.start.offset >= BYTES
+
 
 def fingerprint(file: BinaryIO, length: int = HEAD_BYTES) -> Fingerprint:
     """Reads the head without moving the file's position; raises NotLines for a compressed file."""
@@ -68,16 +72,26 @@ def fingerprint(file: BinaryIO, length: int = HEAD_BYTES) -> Fingerprint:
 
 
 def still(known: Fingerprint, file: BinaryIO) -> bool:
-    """Whether this is the file that was known by that fingerprint, grown or not."""
-    return known == fingerprint(file, known.length)
+    """Whether this is the file that was known by that fingerprint, grown or not.
+
+    A file that was empty is another once it is not: nothing was sent of it, and any file begins with nothing.
+    """
+    return known == fingerprint(file, known.length or 1)
 
 
-def next_chunk(file: BinaryIO, start: Place, end: int | None = None) -> Chunk | None:
-    """The chunk that begins at the file's position, which must be `start`; `end` makes it stop there."""
+def next_chunk(
+    file: BinaryIO, start: Place, end: int | None = None, until: int | None = None
+) -> Chunk | None:
+    """The chunk that begins at the file's position, which must be `start`; `end` makes it stop there.
+
+    With `until` it takes only whole lines, and none that begins there or later.
+    """
     place, lines, numbers, too_long = start, [], [], []
-    while place.line - start.line < LINES and place.offset - start.offset < BYTES and place.offset != end:
+    most = start.offset + BYTES if until is None else min(until, start.offset + BYTES)
+    while place.line - start.line < LINES and place.offset < most and place.offset != end:
         raw = file.readline(LONGEST_LINE if end is None else min(LONGEST_LINE, end - place.offset))
-        if not raw:
+        if not raw or (until is not None and place.offset + len(raw) != end and being_written(raw)):
+            file.seek(place.offset)
             break
         size = len(raw)
         if size == LONGEST_LINE and not raw.endswith(b"\n"):
@@ -88,6 +102,10 @@ def next_chunk(file: BinaryIO, start: Place, end: int | None = None) -> Chunk | 
             numbers.append(place.line)
         place = replace(place, offset=place.offset + size, line=place.line + 1)
     return Chunk(start, place, lines, numbers, too_long) if place != start else None
+
+
+def being_written(raw: bytes) -> bool:
+    return len(raw) < LONGEST_LINE and not raw.endswith(b"\n")
 
 
 def completed(file: BinaryIO, chunk: Chunk, end: int | None, starts: Starts) -> Chunk:
@@ -105,7 +123,7 @@ def completed(file: BinaryIO, chunk: Chunk, end: int | None, starts: Starts) -> 
             ahead = ahead[: more - first] if more is not None else ahead
             break
     for raw in ahead:
-        if offset == end:
+        if end is not None and offset + len(raw) > end:
             break
         chunk.lines.append(bare(raw))
         chunk.numbers.append(chunk.end.line + len(chunk.lines) - first - 1)
@@ -172,7 +190,13 @@ def skip_line(file: BinaryIO) -> int:
     return skipped
 
 
-def chunks(file: BinaryIO, start: Place, ends: list[int], starts: Starts | None = None) -> Iterator[Chunk]:
+def chunks(
+    file: BinaryIO,
+    start: Place,
+    ends: list[int],
+    starts: Starts | None = None,
+    until: int | None = None,
+) -> Iterator[Chunk]:
     """From `start` to the end of the file; `ends` are boundaries of an earlier reading, which come again.
 
     Without them a file that ended in a short chunk, and grew, would be cut differently the second time. With
@@ -180,7 +204,7 @@ def chunks(file: BinaryIO, start: Place, ends: list[int], starts: Starts | None 
     """
     known = sorted(end for end in ends if end > start.offset)
     place = start
-    while chunk := next_chunk(file, place, known[0] if known else None):
+    while chunk := next_chunk(file, place, known[0] if known else None, until):
         if starts:
             chunk = completed(file, chunk, known[0] if known else None, starts)
         yield chunk

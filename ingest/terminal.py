@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\
 LONE = re.compile("[\ud800-\udfff]")
 WIDTH = 24
 EVERY_SECONDS = 0.1
+RATE_SECONDS = 5.0  # how far back the rate looks
 
 
 def harmless(text: str) -> str:
@@ -45,11 +47,14 @@ class Progress:
     out: IO[str] = field(default_factory=lambda: sys.stderr)
     done: int = 0
     lines: int = 0
-    _begun: float = field(default_factory=time.monotonic)
+    _marks: deque[tuple[float, int]] = field(default_factory=lambda: deque([(time.monotonic(), 0)]))
     _drawn: float = 0.0
 
     def move(self, done: int, lines: int) -> None:
         self.done, self.lines = done, self.lines + lines
+        self._marks.append((time.monotonic(), self.lines))
+        while len(self._marks) > 2 and self._marks[1][0] < time.monotonic() - RATE_SECONDS:
+            self._marks.popleft()
         if time.monotonic() - self._drawn > EVERY_SECONDS:
             self.draw()
 
@@ -60,12 +65,15 @@ class Progress:
             self.out.flush()
 
     def text(self, note: str = "") -> str:
-        rate = self.lines / max(time.monotonic() - self._begun, 1e-3)
+        since, before = self._marks[0]
+        rate = (self.lines - before) / max(time.monotonic() - since, 1e-3)
         share = min(1.0, self.done / self.total) if self.total else 0.0
         bar = "#" * int(WIDTH * share) + "." * (WIDTH - int(WIDTH * share))
         how_far = f"[{bar}] {share:4.0%} {megabytes(self.done)}/{megabytes(self.total)} MB"
         begun = how_far if self.total else f"{megabytes(self.done)} MB"
-        return f"{harmless(self.name)} {begun} {rate:,.0f} lines/s {note}".rstrip()
+        return (
+            f"{harmless(self.name)} {begun} {rate:,.0f} lines/s, {self.lines:,} acknowledged {note}".rstrip()
+        )
 
     def clear(self) -> None:
         if self.out.isatty():

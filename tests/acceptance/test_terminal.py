@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,45 @@ def test_files_shipped_three_times_over_are_stored_once(logboom: Terminal, tmp_p
         found = [line["message"] for line in logboom.found(f"service:{name}", 2500)]
         assert len(found) == 2500
         assert digest(found) == digest(lines)
+
+
+def test_dated_lines_and_traces_are_stored_once_with_their_time_and_severity(
+    logboom: Terminal, tmp_path: Path
+) -> None:
+    path = tmp_path / "dated.log"
+    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    trace = "java.io.IOException: gone\n\tat a.B.c(D.java:1)"
+    path.write_text(
+        "".join(
+            f"{begun + timedelta(seconds=number):%Y-%m-%d %H:%M:%S},125 ERROR a.B - no {number}\n{trace}\n"
+            for number in range(700)
+        )
+    )
+    assert "2,100 lines sent" in logboom("ship", "--zone", "UTC", str(path))
+    assert "2,100 the server had already" in logboom("ship", "--from-start", str(path))
+    assert "2,100 the server had already" in logboom(
+        "ship", "--zone", "UTC", "--state", str(tmp_path / "other"), str(path)
+    )
+    found = logboom.found("service:dated severity:error", 700)
+    assert [line["message"] for line in found] == [f"no {number}\n{trace}" for number in range(700)]
+    assert found[0]["time"].startswith(f"{begun:%Y-%m-%dT%H:%M:%S}.125")
+
+
+def test_a_followed_file_goes_on_over_its_rotation(logboom: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "followed.log"
+    path.write_text("one\n")
+    following = logboom.start("ship", "-f", str(path))
+    try:
+        assert len(logboom.found("service:followed", 1)) == 1
+        path.rename(tmp_path / "followed.log.1")
+        path.write_text("two\nthree\n")
+        found = logboom.found("service:followed", 3)
+    finally:
+        following.send_signal(signal.SIGINT)
+        err = following.communicate(timeout=PATIENCE)[1]
+    assert [line["message"] for line in found] == ["one", "two", "three"]
+    assert following.returncode == 130
+    assert "3 lines sent" in err
 
 
 def test_exit_codes_are_greps(logboom: Terminal) -> None:

@@ -23,6 +23,7 @@ class Ledger:
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
         self.fail_after: int | None = None
+        self.lose_after: int | None = None  # takes that many, then one more whose answer is lost
 
     def post(self, body: bytes, key: str, content_type: str = "") -> Answer:
         if self.fail_after == 0:
@@ -31,6 +32,10 @@ class Ledger:
             self.fail_after -= 1
         duplicate = key in self.bodies
         assert self.bodies.setdefault(key, body) == body
+        if self.lose_after is not None:
+            self.lose_after -= 1
+            if self.lose_after < 0:
+                raise Unreachable("gone")
         return Answer("b", body.count(b"\n"), [], duplicate)
 
     def lines(self) -> int:
@@ -101,6 +106,21 @@ def test_a_file_that_grew_sends_its_new_lines(ship: Ship, ledger: Ledger, log: P
     assert ship(log) == Tally(sent=1200, skipped=2500)
     assert ship(log, from_start=True).sent == 0
     assert ledger.lines() == 3700
+
+
+@pytest.mark.parametrize("label", [Label("app", "box"), Label("app", "box", "UTC")])
+def test_a_lost_answer_is_no_second_copy_though_the_file_grew_meanwhile(
+    ship: Ship, ledger: Ledger, log: Path, label: Label
+) -> None:
+    ledger.lose_after = 2
+    with pytest.raises(Unreachable):
+        ship(log, label=label)
+    ledger.lose_after = None
+    with log.open("ab") as file:
+        file.write(b"new\n" * 700)
+    assert ship(log, label=label) == Tally(sent=700, known=500, skipped=2000)
+    assert ledger.lines() == 3200
+    assert ship(log, label=label, from_start=True) == Tally(known=3200)
 
 
 def test_a_rotated_file_is_not_sent_again(ship: Ship, log: Path) -> None:

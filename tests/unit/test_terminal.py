@@ -46,4 +46,5 @@ def test_progress_tells_bytes_and_rate_and_stays_off_pipes() -> None:
     progress.move(1_000_000, 500)
     assert "50%" in progress.text() and "1.0/2.0 MB" in progress.text() and "lines/s" in progress.text()
     assert "\x1b" not in progress.text()
+    assert "500 acknowledged" in progress.text()
     assert out.getvalue() == ""
