@@ -22,6 +22,7 @@ from tests.rows import NOW_US, record, unit
 from webapp.access.scope import ALL
 from webapp.logs import query, store, times
 from webapp.logs.asking import Ask
+from webapp.logs.export import Export
 from webapp.logs.facets import summary
 from webapp.logs.lines import Line
 from webapp.logs.mending import QueryError
@@ -261,6 +262,9 @@ def test_every_number_of_one_search_is_plain_python_s(
         made = summary(Ask(q=text), ALL, fields=GROUPED, own="include", limit=2)
         assert made.total == len(expected), text
         assert sum(sum(series.counts) for series in made.histogram.series) == len(expected), text
+        export = Export(Ask(q=text, as_of=made.as_of), ALL, "asc")
+        assert sorted(map(found, export.page())) == sorted(map(told, expected)), text
+        assert export.done
         for facet in made.facets:
             values = Counter(oracle.value(facet.field, line) for line in expected)
             missing = values.pop(None, 0)
@@ -269,7 +273,7 @@ def test_every_number_of_one_search_is_plain_python_s(
             assert facet.other + sum(listed.values()) + missing == facet.total == len(expected), text
             assert facet.distinct == len(values), (text, facet.field)
             assert sorted(listed.values()) == sorted(values.values())[-2:], (text, facet.field)
-            assert {told: values[told] for told in listed} == listed, (text, facet.field)
+            assert {name: values[name] for name in listed} == listed, (text, facet.field)
 
 
 Identity = tuple[int, str, str, str]

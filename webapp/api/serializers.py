@@ -92,6 +92,17 @@ class SummaryParams(CountParams, HistogramParams):
     pass
 
 
+class ExportParams(AskParams):
+    format = serializers.ChoiceField(["ndjson", "csv"], default="ndjson", help_text="What the file is.")
+    order = serializers.ChoiceField(["desc", "asc"], default="desc", help_text="Newest or oldest first.")
+    end_marker = serializers.BooleanField(
+        default=True, help_text="End with a line that says how many there are, and whether that is all."
+    )
+    timeout_ms = serializers.IntegerField(
+        default=0, min_value=0, help_text="End within this time, incomplete if need be; 0: when all is sent."
+    )
+
+
 class LineParams(serializers.Serializer[Any]):
     as_of = text("The set of lines of an earlier answer, for one hour.")
 

@@ -2,13 +2,14 @@
 
 from django.urls import path, re_path
 
-from webapp.api import facets, openapi, tail, views
+from webapp.api import export, facets, openapi, tail, views
 
 urlpatterns = [
     path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
     path("api/v1/logs/histogram", views.Histogram.as_view(), name="api-histogram"),
     path("api/v1/logs/facets", facets.Facets.as_view(), name="api-facets"),
     path("api/v1/logs/summary", facets.Summary.as_view(), name="api-summary"),
+    path("api/v1/logs/export", export.ExportView.as_view(), name="api-export"),
     path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
     path("api/v1/logs/<str:id>/context", views.Context.as_view(), name="api-context"),
