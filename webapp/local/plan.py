@@ -142,7 +142,7 @@ def role_child(
     grace: float = GRACE,
     **more: str,
 ) -> Child:
-    own = {"ROLE": roles.settings_role(name), "PYTHONUNBUFFERED": "1", **more}
+    own = {**roles.environment(name), "PYTHONUNBUFFERED": "1", **more}
     return Child(
         name=name,
         argv=tuple(roles.command(name)),
