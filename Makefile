@@ -45,6 +45,7 @@ check: $(VENV)/dev ## what a machine can hold: style, types, imports, migrations
 	env $(PRODUCTION) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	env $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -m webapp.local.configuration --check
+	$(BIN)/python -m webapp.local.bundle check
 
 format: $(VENV)/dev ## put the code into the house's form
 	$(BIN)/ruff check --fix .

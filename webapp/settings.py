@@ -144,7 +144,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_WIRE_BYTES
 
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
-STATICFILES_DIRS = [BASE_DIR / "webapp" / "ui" / "static"]
+BUNDLE = BASE_DIR / "webapp" / "ui" / "dist"  # the built explorer; not there before `make up` made it
+STATICFILES_DIRS = [BASE_DIR / "webapp" / "ui" / "static", *([BUNDLE] if BUNDLE.is_dir() else [])]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

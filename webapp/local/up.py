@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from webapp import env
-from webapp.local import installation, machine, plan, prepare, summary
+from webapp.local import bundle, installation, machine, plan, prepare, summary
 from webapp.local.installation import LOGS, VAR
 from webapp.local.machine import Trouble
 from webapp.local.servers import ServerError
@@ -77,6 +77,7 @@ class Local:
                 machine.check_server(variable, env.text(variable))
         environment = plan.environment(self.start_servers())
         installation.write(installation.ENVIRONMENT, environment)
+        self.build_explorer()
         self.prepare(environment)
         self.start_roles(environment)
         self.facts = facts(environment)
@@ -100,6 +101,15 @@ class Local:
             for child in children:
                 self.wait(child)
         return urls
+
+    def build_explorer(self) -> None:
+        if bundle.fresh():
+            return
+        try:
+            with step("Explorer built"):
+                bundle.build()
+        except bundle.Unbuilt as reason:
+            print(f"  No explorer, the plain search page serves instead: {reason}", flush=True)
 
     def prepare(self, environment: dict[str, str]) -> None:
         child = Child(

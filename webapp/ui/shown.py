@@ -264,7 +264,7 @@ def fact(name: str, value: str, asked: Asked) -> Fact:
     found = clause(name, value)
     if found is None:
         return Fact(name, value)
-    search = reverse("search")
+    search = reverse("plain")
     return Fact(name, value, search + asked.narrowed(found), search + asked.narrowed(f"-{found}"))
 
 

@@ -1,10 +1,11 @@
-"""Addresses of the plain pages."""
+"""Addresses of the explorer and of the plain pages."""
 
 from django.urls import path
 
-from webapp.ui import views
+from webapp.ui import shell, views
 
 urlpatterns = [
-    path("", views.search, name="search"),
+    path("", shell.explorer, name="search"),
+    path("plain/", views.search, name="plain"),
     path("line/<str:line_id>/", views.line, name="line"),
 ]

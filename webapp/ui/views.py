@@ -31,9 +31,9 @@ RETRY_SECONDS = 5
 
 @require_safe
 @login_required
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: HttpRequest, notice: str = "") -> HttpResponse:
     asked, scope = Asked.of(request.GET.dict()), for_user(request.user)
-    context: dict[str, Any] = {"asked": asked, "ranges": RANGES, "orders": ORDERS}
+    context: dict[str, Any] = {"asked": asked, "ranges": RANGES, "orders": ORDERS, "notice": notice}
     try:
         context |= answered(asked, scope)
     except Refused as error:

@@ -1,0 +1,112 @@
+/**
+ * The three answers of one search: lines first, and then, under the as_of they came with, histogram and facets.
+ *
+ * Each stands and fails by itself. A newer search keeps the older answer in sight until its own is there
+ * (`isPlaceholderData`); `stop` aborts what is under way, and the server then cancels the SQL.
+ */
+import {
+  keepPreviousData,
+  type QueryClient,
+  useInfiniteQuery,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import { get } from "../api/client";
+import type { Facets, Histogram, Page, Status } from "../api/types";
+import type { Address } from "../state/address";
+import { asked } from "./ask";
+
+const FIRST_PAGE = 100;
+const PAGE = 1000;
+const RESULTS = ["lines", "histogram", "facets"];
+
+// ---- Run again: the same question, asked anew ----
+
+let runs = 0;
+const listeners = new Set<() => void>();
+
+export function runAgain(): void {
+  runs += 1;
+  for (const listener of listeners) listener();
+}
+
+function useRun(): number {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => runs,
+  );
+}
+
+export function stop(client: QueryClient): void {
+  for (const name of RESULTS) void client.cancelQueries({ queryKey: [name] });
+}
+
+// ---- the answers ----
+
+export function useLines(address: Address) {
+  const params = { ...asked(address), order: address.order };
+  const run = useRun();
+  return useInfiniteQuery({
+    queryKey: ["lines", params, run],
+    queryFn: ({ pageParam, signal }) =>
+      get<Page>(
+        "logs/search",
+        {
+          ...params,
+          cursor: pageParam,
+          limit: pageParam ? PAGE : FIRST_PAGE,
+          count: pageParam ? "none" : "bound",
+        },
+        signal,
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The as_of of the lines that are shown, or "" while another search is on its way. */
+export function useAsOf(address: Address): string {
+  const lines = useLines(address);
+  return lines.isPlaceholderData ? "" : (lines.data?.pages[0]?.as_of ?? "");
+}
+
+export function useHistogram(address: Address, buckets = 60) {
+  const as_of = useAsOf(address);
+  const params = { ...asked(address), as_of, by: address.by, buckets };
+  return useQuery({
+    queryKey: ["histogram", params],
+    queryFn: ({ signal }) => get<Histogram>("logs/histogram", params, signal),
+    enabled: as_of !== "",
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useFacets(address: Address, fields: string[], limit = 10) {
+  const as_of = useAsOf(address);
+  const params = { ...asked(address), as_of, field: fields, limit };
+  return useQuery({
+    queryKey: ["facets", params],
+    queryFn: ({ signal }) => get<Facets>("logs/facets", params, signal),
+    enabled: as_of !== "",
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useStatus() {
+  return useQuery({
+    queryKey: ["status"],
+    queryFn: ({ signal }) => get<Status>("status", {}, signal),
+    refetchInterval: 5000,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useStop(): () => void {
+  const client = useQueryClient();
+  return () => stop(client);
+}

@@ -1,0 +1,23 @@
+/** A value of a field, wherever it stands: click for what can be done with it, Alt+click excludes it. */
+import type { MouseEvent, ReactNode } from "react";
+import { edited } from "../query/edit";
+import { go, useAddress } from "../state/address";
+
+interface Props {
+  field: string;
+  value: string;
+  children?: ReactNode; // how it is shown, if not as it is
+}
+
+export function Value({ field, value, children }: Props) {
+  const { q } = useAddress();
+  const clicked = (event: MouseEvent) => {
+    event.stopPropagation();
+    go({ q: edited(q, field, value, event.altKey ? "exclude" : "filter") });
+  };
+  return (
+    <button type="button" className="value" onClick={clicked}>
+      {children ?? value}
+    </button>
+  );
+}
