@@ -50,6 +50,7 @@ class Page:
     next: str | None
     prev: str | None
     as_of: str
+    as_of_time: str  # when that was, by the database's clock
     partial: bool
     covered: dict[str, str | None] | None  # what a partial answer has looked through
     warnings: tuple[Note, ...]
@@ -229,6 +230,7 @@ def page(answer: Answering, turn: Turn, found: Found, trip: Trip) -> Page:
         next=way_on,
         prev=way_back,
         as_of=answer.reader.token.encode(),
+        as_of_time=times.rfc3339(answer.reader.token.time_us * 1000),
         partial=found.stopped is not None,
         covered=covered(answer, turn, found.stopped),
         warnings=trip.ready.warnings,

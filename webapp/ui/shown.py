@@ -18,7 +18,6 @@ from webapp.logs.asking import Refused
 from webapp.logs.histogram import MISSING, OTHER, Histogram
 from webapp.logs.lines import Line
 from webapp.logs.search import Page
-from webapp.logs.token import decode
 from webapp.ui import bars as drawing
 from webapp.ui.asked import Asked
 
@@ -123,10 +122,6 @@ def total(page: Page) -> str:
         return f"{len(page.logs):,} lines here"
     more = "+" if page.total_relation == "gte" else ""
     return f"{page.total:,}{more} {'line' if page.total == 1 and not more else 'lines'}"
-
-
-def as_of_time(page: Page) -> str:
-    return times.rfc3339(decode(page.as_of).time_us * 1000)[11:19]
 
 
 def covered(page: Page) -> str:

@@ -56,7 +56,7 @@ def answered(asked: Asked, scope: Scope) -> dict[str, Any]:
     context: dict[str, Any] = {
         "page": page,
         "total": shown.total(page),
-        "as_of_time": shown.as_of_time(page),
+        "as_of_time": page.as_of_time[11:19],
         "lines": [shown.row(line, asked) for line in page.logs],
         "hidden": hidden(scope),
         "notices": [note.message for note in page.warnings],

@@ -43,6 +43,7 @@ interface Answer {
 }
 
 export interface Page extends Answer {
+  as_of_time: string;
   total: number | null;
   total_relation: "eq" | "gte" | null;
   logs: Line[];
