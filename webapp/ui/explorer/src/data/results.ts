@@ -13,7 +13,7 @@ import {
 } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { get } from "../api/client";
-import type { Facets, Histogram, Page, Status } from "../api/types";
+import type { Facets, Fields, Histogram, Page, Status, Suggestion } from "../api/types";
 import type { Address } from "../state/address";
 import { asked } from "./ask";
 
@@ -86,14 +86,33 @@ export function useHistogram(address: Address, buckets = 60) {
   });
 }
 
-export function useFacets(address: Address, fields: string[], limit = 10) {
+export function useFacet(address: Address, field: string, { contains = "", limit = 10 } = {}) {
   const as_of = useAsOf(address);
-  const params = { ...asked(address), as_of, field: fields, limit };
+  const params = { ...asked(address), as_of, field, contains, limit };
   return useQuery({
     queryKey: ["facets", params],
     queryFn: ({ signal }) => get<Facets>("logs/facets", params, signal),
     enabled: as_of !== "",
     placeholderData: keepPreviousData,
+  });
+}
+
+export function useFields(address: Address, contains: string) {
+  const params = { ...asked(address), contains };
+  return useQuery({
+    queryKey: ["fields", params],
+    queryFn: ({ signal }) => get<Fields>("logs/fields", params, signal),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Why a search found nothing. */
+export function useSuggestion(address: Address, wanted: boolean) {
+  const params = asked(address);
+  return useQuery({
+    queryKey: ["suggest", params],
+    queryFn: ({ signal }) => get<Suggestion>("logs/suggest", params, signal),
+    enabled: wanted,
   });
 }
 

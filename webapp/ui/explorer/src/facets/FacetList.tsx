@@ -1,22 +1,31 @@
-/** The values of fields, counted over exactly the lines of the search. */
-import { useFacets } from "../data/results";
-import type { Address } from "../state/address";
-import { Value } from "../values/Value";
+/**
+ * The values of fields, counted over exactly the lines of the search.
+ *
+ * Each open field is a question of its own, so that a slow or failing one holds up no other. A field's own
+ * clauses do not narrow its list: what else could be picked stays in sight.
+ */
+import { useState } from "react";
+import { useStop } from "../data/results";
+import { type Address, go } from "../state/address";
+import { useKeys } from "../state/keys";
+import { AddField } from "./AddField";
+import { Facet } from "./Facet";
+import "./facets.css";
 
 export function Facets({ address }: { address: Address }) {
-  const counted = useFacets(address, []);
+  const stop = useStop();
+  useKeys([{ key: "Escape", label: "Stop searching", group: "Search", run: stop }]);
+  const [adding, setAdding] = useState(false);
+  const close = (field: string) => go({ facets: address.facets.filter((name) => name !== field) });
   return (
-    <aside aria-label="Fields" className={counted.isPlaceholderData ? "stale" : ""}>
-      {counted.data?.facets.map((facet) => (
-        <section key={facet.field}>
-          <h3 className="meta">{facet.field}</h3>
-          {facet.values.map((value) => (
-            <div key={value.value}>
-              <Value field={facet.field} value={value.value} /> {value.count}
-            </div>
-          ))}
-        </section>
+    <div className="facets">
+      {address.facets.map((field) => (
+        <Facet key={field} address={address} field={field} onClose={() => close(field)} />
       ))}
-    </aside>
+      <button type="button" className="quiet facets-add" onClick={() => setAdding(true)}>
+        + Add a field
+      </button>
+      {adding && <AddField address={address} onClose={() => setAdding(false)} />}
+    </div>
   );
 }

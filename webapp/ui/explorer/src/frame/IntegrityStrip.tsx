@@ -1,15 +1,70 @@
-/** The numbers that agree: how many lines, complete as of when, and what still waits. */
-import { useHistogram, useStatus } from "../data/results";
-import { useAddress } from "../state/address";
+/**
+ * The numbers that agree: how many lines, complete as of when, and what still waits.
+ *
+ * The total is the histogram's, which counts all of them; until it is there, the list's own, which may stop at
+ * a bound and then says so with a plus. What waits comes from the pipeline, not from the search.
+ */
+import { Problem } from "../api/client";
+import type { Status, Waiting } from "../api/types";
+import { boot } from "../boot";
+import { useHistogram, useLines, useStatus } from "../data/results";
+import { type Address, useAddress } from "../state/address";
+import { formatClock } from "../time/show";
+import { useCalm } from "./calm";
 
 export function IntegrityStrip() {
   const address = useAddress();
-  const counted = useHistogram(address).data;
-  const status = useStatus().data;
+  const found = useFound(address);
+  const waits = useWaits();
+  const announced = useCalm(found.said);
   return (
-    <p className="strip meta" aria-live="polite">
-      {counted ? `${counted.total.toLocaleString("en")} lines` : "counting"}
-      {status ? ` · ${status.queued?.rows ?? "?"} queued · ${status.spilled?.rows ?? "?"} spilled` : ""}
-    </p>
+    <div className={found.stale ? "strip meta stale" : "strip meta"}>
+      <b>{found.total}</b>
+      {found.asOf && <span>complete as of {found.asOf}</span>}
+      <span className={waits.trouble ? "strip-trouble" : ""}>
+        {boot.admin_url ? <a href={boot.admin_url}>{waits.text}</a> : waits.text}
+      </span>
+      <span className="hidden" role="status">
+        {announced}
+      </span>
+    </div>
   );
+}
+
+function useFound(address: Address): { total: string; asOf: string; stale: boolean; said: string } {
+  const lines = useLines(address);
+  const counted = useHistogram(address);
+  const page = lines.data?.pages[0];
+  const stale = lines.isPlaceholderData || counted.isPlaceholderData;
+  if (!page) return { total: lines.isError ? "" : "searching", asOf: "", stale, said: "" };
+  const whole = counted.data && !counted.isPlaceholderData && !counted.data.partial;
+  const count = whole ? counted.data.total : page.total;
+  const more = !whole && page.total_relation === "gte" ? "+" : "";
+  const total =
+    count === null ? "" : `${count.toLocaleString("en")}${more} ${count === 1 ? "line" : "lines"}`;
+  return { total, asOf: formatClock(page.as_of_time, address.tz), stale, said: stale ? "" : total };
+}
+
+function useWaits(): { text: string; trouble: boolean } {
+  const { data, error } = useStatus();
+  if (error) return { text: awayText(error), trouble: true };
+  if (!data) return { text: "", trouble: false };
+  return { text: waitsText(data), trouble: data.broker !== "ok" };
+}
+
+function waitsText({ broker, queued, spilled }: Status): string {
+  if (broker === "away" || !queued) return "the queue does not answer: sending waits";
+  const text = `${rows(queued)} queued · ${rows(spilled)} spilled`;
+  return broker === "full" ? `${text} · the queue is full: sending waits` : text;
+}
+
+function awayText(error: unknown): string {
+  const queued = error instanceof Problem ? (error.more.queued as Waiting | undefined) : undefined;
+  return queued
+    ? `the database does not answer: ${rows(queued)} lines wait for it`
+    : "Logboom does not answer";
+}
+
+function rows(waiting: Waiting | null): string {
+  return waiting ? waiting.rows.toLocaleString("en") : "?";
 }

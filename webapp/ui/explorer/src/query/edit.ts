@@ -33,3 +33,17 @@ export function edited(q: string, field: string, value: string, mode: Mode): str
   const kept = parts.map((part) => (part === opposite ? "" : part)).filter(Boolean);
   return [...kept, put].join(" ");
 }
+
+/** A value that is picked in a list of them: put in, or taken out again. */
+export function toggled(q: string, field: string, value: string): string {
+  const wanted = clause(field, value);
+  const words = q.split(" ");
+  return words.includes(wanted)
+    ? words.filter((word) => word !== wanted).join(" ")
+    : edited(q, field, value, "filter");
+}
+
+/** Only lines without the field. */
+export function missing(q: string, field: string): string {
+  return [q.trim(), `-${named(field)}:*`].filter(Boolean).join(" ");
+}

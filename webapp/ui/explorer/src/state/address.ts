@@ -17,6 +17,7 @@ export interface Address {
   tz: string; // "local", "UTC" or an IANA name
   order: Order;
   columns: string[];
+  facets: string[]; // the fields whose values are listed
   by: string; // what the histogram is coloured by
   line: string; // the id of the line that stands open
   context: string; // the id of the line whose surroundings are shown
@@ -33,6 +34,7 @@ export const DEFAULTS: Address = {
   tz: boot.preferences.tz ?? "local",
   order: "desc",
   columns: boot.preferences.columns ?? ["service", "host"],
+  facets: ["severity", "service", "host", "source"],
   by: "severity",
   line: "",
   context: "",
@@ -46,14 +48,18 @@ export function read(search: string, defaults: Address = DEFAULTS): Address {
   const query = new URLSearchParams(search);
   const text = (name: keyof Address) => query.get(name) ?? (defaults[name] as string);
   const flag = (name: "live" | "wrap") => (query.has(name) ? query.get(name) === "1" : defaults[name]);
-  const columns = query.get("columns");
+  const names = (name: "columns" | "facets") => {
+    const list = query.get(name);
+    return list === null ? defaults[name] : list.split(",").filter(Boolean).map(decodeURIComponent);
+  };
   return {
     q: text("q"),
     start: text("start"),
     end: text("end"),
     tz: text("tz"),
     order: text("order") === "asc" ? "asc" : "desc",
-    columns: columns === null ? defaults.columns : columns.split(",").filter(Boolean).map(decodeURIComponent),
+    columns: names("columns"),
+    facets: names("facets"),
     by: text("by"),
     line: text("line"),
     context: text("context"),

@@ -2,6 +2,7 @@
 import type { MouseEvent, ReactNode } from "react";
 import { edited } from "../query/edit";
 import { go, useAddress } from "../state/address";
+import { openMenu } from "./menu";
 
 interface Props {
   field: string;
@@ -11,12 +12,13 @@ interface Props {
 
 export function Value({ field, value, children }: Props) {
   const { q } = useAddress();
-  const clicked = (event: MouseEvent) => {
+  const clicked = (event: MouseEvent<HTMLButtonElement>) => {
     event.stopPropagation();
-    go({ q: edited(q, field, value, event.altKey ? "exclude" : "filter") });
+    if (event.altKey) go({ q: edited(q, field, value, "exclude") });
+    else openMenu({ field, value, anchor: event.currentTarget });
   };
   return (
-    <button type="button" className="value" onClick={clicked}>
+    <button type="button" className="value" aria-haspopup="menu" onClick={clicked}>
       {children ?? value}
     </button>
   );

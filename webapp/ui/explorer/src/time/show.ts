@@ -1,0 +1,93 @@
+/**
+ * Times as people read them, in the zone they chose. The API gives RFC 3339 in UTC with nine digits; the digits
+ * below a second are never computed with, so no nanosecond is lost on the way to the screen.
+ */
+
+const DAY_MS = 86_400_000;
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** The parts of an instant in a zone: one cached formatter a zone, as making one costs more than using it. */
+function formatOf(tz: string): Intl.DateTimeFormat {
+  const known = formats.get(tz);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat("en-CA", {
+    ...(tz === "local" ? {} : { timeZone: tz }),
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+  });
+  formats.set(tz, made);
+  return made;
+}
+
+interface Shown {
+  date: string; // 2026-11-24
+  clock: string; // 10:42:07
+}
+
+// Neighbouring lines mostly share their second.
+let last: { ms: number; tz: string; shown: Shown } = {
+  ms: Number.NaN,
+  tz: "",
+  shown: { date: "", clock: "" },
+};
+
+function shownAt(second: number, tz: string): Shown {
+  if (last.ms === second && last.tz === tz) return last.shown;
+  const found: { [part: string]: string } = {};
+  for (const { type, value } of formatOf(tz).formatToParts(second)) found[type] = value;
+  const shown = {
+    date: `${found.year}-${found.month}-${found.day}`,
+    clock: `${found.hour}:${found.minute}:${found.second}`,
+  };
+  last = { ms: second, tz, shown };
+  return shown;
+}
+
+/** The digits below a second, as they came, without what says nothing: "123", "123456", "123456789". */
+function fraction(time: string, least: number): string {
+  const digits = /\.(\d+)/.exec(time)?.[1] ?? "";
+  const needed = digits.replace(/(000)+$/, "");
+  return needed.length > least ? needed : digits.padEnd(least, "0").slice(0, least);
+}
+
+function secondOf(time: string): number {
+  return Math.floor(Date.parse(time) / 1000) * 1000;
+}
+
+/** 10:42:07 */
+export function formatClock(time: string, tz: string): string {
+  return shownAt(secondOf(time), tz).clock;
+}
+
+/** 10:42:07.123, with as many digits more as the time has. */
+export function formatPrecise(time: string, tz: string): string {
+  return `${formatClock(time, tz)}.${fraction(time, 3)}`;
+}
+
+/** 2026-11-24 */
+export function formatDate(time: string, tz: string): string {
+  return shownAt(secondOf(time), tz).date;
+}
+
+/** The whole of it: 2026-11-24 10:42:07.123 */
+export function formatFull(time: string, tz: string): string {
+  return `${formatDate(time, tz)} ${formatPrecise(time, tz)}`;
+}
+
+/** The date only if it is not today. */
+export function formatTime(time: string, tz: string, now: number = Date.now()): string {
+  const today = shownAt(Math.floor(now / 1000) * 1000, tz).date;
+  const date = formatDate(time, tz);
+  return date === today ? formatPrecise(time, tz) : `${date} ${formatPrecise(time, tz)}`;
+}
+
+/** Whether a range begins and ends on different days of the zone, so that its lines need a date. */
+export function spansDays(start: string, end: string, tz: string): boolean {
+  if (Date.parse(end) - Date.parse(start) > DAY_MS) return true;
+  return formatDate(start, tz) !== formatDate(end, tz);
+}
