@@ -4,13 +4,7 @@
  * Each stands and fails by itself. A newer search keeps the older answer in sight until its own is there
  * (`isPlaceholderData`); `stop` aborts what is under way, and the server then cancels the SQL.
  */
-import {
-  keepPreviousData,
-  type QueryClient,
-  useInfiniteQuery,
-  useQuery,
-  useQueryClient,
-} from "@tanstack/react-query";
+import { keepPreviousData, type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { get } from "../api/client";
 import type { Facets, Fields, Histogram, Page, Status, Suggestion } from "../api/types";
@@ -18,8 +12,7 @@ import type { Address } from "../state/address";
 import { asked } from "./ask";
 
 const FIRST_PAGE = 100;
-const PAGE = 1000;
-const RESULTS = ["lines", "histogram", "facets"];
+const RESULTS = ["lines", "page", "histogram", "facets"];
 
 // ---- Run again: the same question, asked anew ----
 
@@ -47,24 +40,13 @@ export function stop(client: QueryClient): void {
 
 // ---- the answers ----
 
+/** The first page. What is behind it is data/pages.ts. */
 export function useLines(address: Address) {
-  const params = { ...asked(address), order: address.order };
+  const params = { ...asked(address), order: address.order, limit: FIRST_PAGE };
   const run = useRun();
-  return useInfiniteQuery({
+  return useQuery({
     queryKey: ["lines", params, run],
-    queryFn: ({ pageParam, signal }) =>
-      get<Page>(
-        "logs/search",
-        {
-          ...params,
-          cursor: pageParam,
-          limit: pageParam ? PAGE : FIRST_PAGE,
-          count: pageParam ? "none" : "bound",
-        },
-        signal,
-      ),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.next,
+    queryFn: ({ signal }) => get<Page>("logs/search", params, signal),
     placeholderData: keepPreviousData,
   });
 }
@@ -72,7 +54,7 @@ export function useLines(address: Address) {
 /** The as_of of the lines that are shown, or "" while another search is on its way. */
 export function useAsOf(address: Address): string {
   const lines = useLines(address);
-  return lines.isPlaceholderData ? "" : (lines.data?.pages[0]?.as_of ?? "");
+  return lines.isPlaceholderData ? "" : (lines.data?.as_of ?? "");
 }
 
 export function useHistogram(address: Address, buckets = 60) {

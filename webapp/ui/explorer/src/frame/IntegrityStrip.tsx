@@ -34,7 +34,7 @@ export function IntegrityStrip() {
 function useFound(address: Address): { total: string; asOf: string; stale: boolean; said: string } {
   const lines = useLines(address);
   const counted = useHistogram(address);
-  const page = lines.data?.pages[0];
+  const page = lines.data;
   const stale = lines.isPlaceholderData || counted.isPlaceholderData;
   if (!page) return { total: lines.isError ? "" : "searching", asOf: "", stale, said: "" };
   const whole = counted.data && !counted.isPlaceholderData && !counted.data.partial;

@@ -1,17 +1,22 @@
-/** The lines that were found. */
-import { useLines } from "../data/results";
+/** The place of the lines: those of the search, and over them the surroundings of one, or what arrives now. */
+import { ContextBand } from "../context/ContextBand";
 import type { Address } from "../state/address";
+import { Tail } from "../tail/Tail";
+import { LogList } from "./LogList";
+import "./list.css";
 
 export function Lines({ address }: { address: Address }) {
-  const found = useLines(address);
-  const lines = found.data?.pages.flatMap((page) => page.logs) ?? [];
+  const over = address.live || address.context !== "";
   return (
-    <main className={found.isPlaceholderData ? "stale" : ""}>
-      {lines.map((line) => (
-        <div key={line.id} className="mono">
-          {line.time} {line.message}
-        </div>
-      ))}
-    </main>
+    <div className="lines">
+      {/* It stays where it is below what covers it, so that coming back finds the same place. */}
+      <div className={over ? "lines-under" : "lines-top"} inert={over}>
+        <LogList address={address} covered={over} />
+      </div>
+      {address.live && <Tail address={address} />}
+      {!address.live && address.context && (
+        <ContextBand address={address} key={address.context + address.scope} />
+      )}
+    </div>
   );
 }

@@ -69,6 +69,11 @@ export function formatPrecise(time: string, tz: string): string {
   return `${formatClock(time, tz)}.${fraction(time, 3)}`;
 }
 
+/** 10:42:07.123 and no digit more: for rows, where every time is as wide as the others. */
+export function formatMillis(time: string, tz: string): string {
+  return `${formatClock(time, tz)}.${fraction(time, 9).slice(0, 3)}`;
+}
+
 /** 2026-11-24 */
 export function formatDate(time: string, tz: string): string {
   return shownAt(secondOf(time), tz).date;

@@ -1,0 +1,40 @@
+/** The fields of a line by name; the menu on each value filters by it or makes a column of it. */
+import type { Line } from "../api/types";
+import { Value } from "../values/Value";
+import { fieldOf, textOf } from "./value";
+import { visible } from "./visible";
+
+const NAMED = ["time", "severity", "service", "host", "source", "trace_id", "span_id", "batch"];
+const MOST = 2000; // characters of a value
+
+export function FieldTable({ line }: { line: Line }) {
+  const rows: [string, string][] = [];
+  for (const name of NAMED) {
+    const value = fieldOf(line, name);
+    if (value !== null) rows.push([name, value]);
+  }
+  for (const name of Object.keys(line.attributes).sort())
+    rows.push([NAMED.includes(name) ? `@${name}` : name, textOf(line.attributes[name] ?? null)]);
+  return (
+    <table className="fields">
+      <tbody>
+        {rows.map(([name, value]) => (
+          <tr key={name}>
+            <th scope="row">{visible(name)}</th>
+            <td className="mono">
+              <Value field={name} value={value}>
+                {visible(value.slice(0, MOST)) || "(empty)"}
+              </Value>
+            </td>
+          </tr>
+        ))}
+        {line.flags.length > 0 && (
+          <tr>
+            <th scope="row">flags</th>
+            <td className="mono">{line.flags.join(", ")}</td>
+          </tr>
+        )}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,82 @@
+/** One line as a row of the grid. On a narrow screen time and names stand above the message. */
+import { memo } from "react";
+import type { Line } from "../api/types";
+import { Message } from "../line/Message";
+import { skew } from "../line/skew";
+import { fieldOf } from "../line/value";
+import { visible } from "../line/visible";
+import { formatDate, formatMillis } from "../time/show";
+import { Value } from "../values/Value";
+
+const LETTERS: { [severity: string]: string } = {
+  trace: "T",
+  debug: "D",
+  info: "I",
+  warn: "W",
+  error: "E",
+  fatal: "F",
+};
+const CELL = 200; // characters of a value in a row
+
+export interface Look {
+  tz: string;
+  dated: boolean;
+  columns: readonly string[];
+  wrap: boolean;
+  marks: RegExp | null;
+}
+
+interface Props {
+  line: Line;
+  index: number; // from 0, in the whole list
+  look: Look;
+  current: boolean;
+  open: boolean;
+  onOpen: (line: Line, index: number) => void;
+}
+
+export const Row = memo(function Row({ line, index, look, current, open, onOpen }: Props) {
+  const level = line.severity ?? "none";
+  const state = `${current ? " row-current" : ""}${open ? " row-opened" : ""}${look.wrap ? " row-wrap" : ""}`;
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Enter opens the current row, for the whole grid
+    <div
+      role="row"
+      tabIndex={-1}
+      className={`row level-bar-${level}${state}`}
+      aria-rowindex={index + 2}
+      aria-selected={current}
+      onClick={() => onOpen(line, index)}
+    >
+      <span role="gridcell" className="row-time" title={line.time}>
+        {look.dated && <span className="row-date">{formatDate(line.time, look.tz).slice(5)} </span>}
+        {formatMillis(line.time, look.tz)}
+        {skew(line) && (
+          <span className="row-skew" title={skew(line)}>
+            ⏱
+          </span>
+        )}
+      </span>
+      <span role="gridcell" className={`row-level level-${level}`} title={line.severity ?? "no severity"}>
+        {LETTERS[level] ?? "·"}
+      </span>
+      {look.columns.map((field) => (
+        <span role="gridcell" className="row-cell" key={field}>
+          <Cell field={field} value={fieldOf(line, field)} />
+        </span>
+      ))}
+      <span role="gridcell" className="row-message">
+        <Message text={line.message} wrap={look.wrap} marks={look.marks} />
+      </span>
+    </div>
+  );
+});
+
+function Cell({ field, value }: { field: string; value: string | null }) {
+  if (value === null) return null;
+  return (
+    <Value field={field} value={value}>
+      {visible(value.slice(0, CELL))}
+    </Value>
+  );
+}
