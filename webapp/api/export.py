@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import msgspec
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
@@ -23,8 +22,8 @@ from rest_framework.request import Request
 from webapp.access.bearer import scope_of
 from webapp.api import params, serializers
 from webapp.api.problems import AWAY
+from webapp.api.reading import Asked, both_ways, problems
 from webapp.api.tail import Streams
-from webapp.api.views import Reading, answers
 from webapp.logs import times
 from webapp.logs.errors import ReadError, StoreError
 from webapp.logs.export import Export
@@ -106,38 +105,15 @@ class Whatever(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-EXPORTED = {
-    (200, Ndjson.media_type): str,
-    (200, Csv.media_type): str,
-    **{key: value for key, value in answers(serializers.Problem, "", 410).items() if key != 200},
-}
+EXPORTED = {(200, Ndjson.media_type): str, (200, Csv.media_type): str, **problems(410)}
 
 
-class ExportView(Reading):
+@both_ways("export", "Every line of a search as a file", EXPORTED)
+class ExportView(Asked):
+    takes = serializers.ExportParams
     content_negotiation_class = Whatever
 
-    @extend_schema(
-        operation_id="export",
-        summary="Every line of a search as a file",
-        tags=["logs"],
-        parameters=[serializers.ExportParams],
-        responses=EXPORTED,
-    )
-    def get(self, request: Request) -> StreamingHttpResponse:
-        return self.exported(request)
-
-    @extend_schema(
-        operation_id="exportPost",
-        summary="Every line of a search as a file, parameters in the body",
-        tags=["logs"],
-        request=serializers.ExportParams,
-        responses=EXPORTED,
-    )
-    def post(self, request: Request) -> StreamingHttpResponse:
-        return self.exported(request)
-
-    def exported(self, request: Request) -> StreamingHttpResponse:
-        values = params.read(request, serializers.ExportParams)
+    def answer(self, request: Request, values: dict[str, Any]) -> StreamingHttpResponse:
         export = Export(params.ask(values), scope_of(request), cast(Order, values["order"]))
         if STREAMS.running >= MOST_EXPORTS:
             raise TooMany

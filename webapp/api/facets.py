@@ -2,69 +2,37 @@
 
 from typing import Any, Literal, cast
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webapp.access.bearer import scope_of
 from webapp.api import params, serializers
-from webapp.api.views import Reading, answers, document_of
+from webapp.api.reading import Asked, answers, both_ways, document_of
 from webapp.logs import facets
 
-FACETS = answers(serializers.Facets, "Each field's commonest values, and how many lines have none.", 410)
-SUMMARY = answers(serializers.Summary, "All of it from one transaction, under one as_of.", 410)
 
+@both_ways(
+    "facets",
+    "Count lines by the values of fields",
+    answers(serializers.Facets, "Each field's commonest values, and how many lines have none.", 410),
+)
+class Facets(Asked):
+    takes = serializers.FacetParams
 
-class Facets(Reading):
-    @extend_schema(
-        operation_id="facets",
-        summary="Count lines by the values of fields",
-        tags=["logs"],
-        parameters=[serializers.FacetParams],
-        responses=FACETS,
-    )
-    def get(self, request: Request) -> Response:
-        return self.counted(request)
-
-    @extend_schema(
-        operation_id="facetsPost",
-        summary="Count lines by the values of fields, parameters in the body",
-        tags=["logs"],
-        request=serializers.FacetParams,
-        responses=FACETS,
-    )
-    def post(self, request: Request) -> Response:
-        return self.counted(request)
-
-    def counted(self, request: Request) -> Response:
-        values = params.read(request, serializers.FacetParams)
+    def answer(self, request: Request, values: dict[str, Any]) -> Response:
         made = facets.facets(params.ask(values), scope_of(request), **counting(values))
         return Response(document_of(made, made.warnings))
 
 
-class Summary(Reading):
-    @extend_schema(
-        operation_id="summary",
-        summary="Exact total, counts over time and facets in one answer",
-        tags=["logs"],
-        parameters=[serializers.SummaryParams],
-        responses=SUMMARY,
-    )
-    def get(self, request: Request) -> Response:
-        return self.counted(request)
+@both_ways(
+    "summary",
+    "Exact total, counts over time and facets in one answer",
+    answers(serializers.Summary, "All of it from one transaction, under one as_of.", 410),
+)
+class Summary(Asked):
+    takes = serializers.SummaryParams
 
-    @extend_schema(
-        operation_id="summaryPost",
-        summary="Exact total, counts over time and facets, parameters in the body",
-        tags=["logs"],
-        request=serializers.SummaryParams,
-        responses=SUMMARY,
-    )
-    def post(self, request: Request) -> Response:
-        return self.counted(request)
-
-    def counted(self, request: Request) -> Response:
-        values = params.read(request, serializers.SummaryParams)
+    def answer(self, request: Request, values: dict[str, Any]) -> Response:
         made = facets.summary(
             params.ask(values),
             scope_of(request),

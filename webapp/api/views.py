@@ -8,76 +8,32 @@ from typing import Any, Literal, cast
 
 import msgspec
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny, IsAuthenticated
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from webapp.access.bearer import MayRead, receipts_of, scope_of
+from webapp.access.bearer import receipts_of, scope_of
 from webapp.api import params, serializers
-from webapp.api.problems import MEDIA_TYPE, complaint
+from webapp.api.reading import Asked, Json, Reading, answers, both_ways, document_of
 from webapp.logs import context as contexts
 from webapp.logs import histogram as histograms
 from webapp.logs import receipts
 from webapp.logs import search as searching
 from webapp.logs.lines import Line
-from webapp.logs.mending import Note
 
 LINE_KEYS = frozenset(field.name for field in msgspec.structs.fields(Line))
-PROBLEM = OpenApiResponse(serializers.Problem, "What is wrong, for programs and for people.")
 NO_LINE = "There is no such line, or it is not yours to read."
 _attributes = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Json(BaseRenderer):
-    """Structs and dataclasses as they are; the stored JSON of attributes passes through untouched."""
+@both_ways("search", "Find lines", answers(serializers.Page, "One page of lines, in order of time.", 410))
+class Search(Asked):
+    takes = serializers.SearchParams
 
-    media_type = "application/json"
-    format = "json"
-    charset = None
-
-    def render(self, data: Any, media_type: str | None = None, context: Any = None) -> bytes:
-        return b"" if data is None else msgspec.json.encode(data)
-
-
-def answers(kind: type[Any], description: str, *statuses: int) -> dict[Any, Any]:
-    problems = dict.fromkeys(((status, MEDIA_TYPE) for status in (400, 401, 403, *statuses, 503)), PROBLEM)
-    return {200: OpenApiResponse(kind, description), **problems}
-
-
-class Reading(APIView):
-    """What every endpoint that reads lines has in common."""
-
-    permission_classes = [IsAuthenticated, MayRead]
-    renderer_classes = [Json]
-
-
-class Search(Reading):
-    @extend_schema(
-        operation_id="search",
-        summary="Find lines",
-        tags=["logs"],
-        parameters=[serializers.SearchParams],
-        responses=answers(serializers.Page, "One page of lines, in order of time.", 410),
-    )
-    def get(self, request: Request) -> Response:
-        return self.found(request)
-
-    @extend_schema(
-        operation_id="searchPost",
-        summary="Find lines, parameters in the body",
-        tags=["logs"],
-        request=serializers.SearchParams,
-        responses=answers(serializers.Page, "One page of lines, in order of time.", 410),
-    )
-    def post(self, request: Request) -> Response:
-        return self.found(request)
-
-    def found(self, request: Request) -> Response:
-        values = params.read(request, serializers.SearchParams)
+    def answer(self, request: Request, values: dict[str, Any]) -> Response:
         page = searching.search(
             params.ask(values),
             scope_of(request),
@@ -100,29 +56,15 @@ class SearchAlias(Search):
     http_method_names = ["get", "head", "options"]
 
 
-class Histogram(Reading):
-    @extend_schema(
-        operation_id="histogram",
-        summary="Count lines over time",
-        tags=["logs"],
-        parameters=[serializers.HistogramParams],
-        responses=answers(serializers.Histogram, "Columns: a bucket per time, a series per value.", 410),
-    )
-    def get(self, request: Request) -> Response:
-        return self.counted(request)
+@both_ways(
+    "histogram",
+    "Count lines over time",
+    answers(serializers.Histogram, "Columns: a bucket per time, a series per value.", 410),
+)
+class Histogram(Asked):
+    takes = serializers.HistogramParams
 
-    @extend_schema(
-        operation_id="histogramPost",
-        summary="Count lines over time, parameters in the body",
-        tags=["logs"],
-        request=serializers.HistogramParams,
-        responses=answers(serializers.Histogram, "Columns: a bucket per time, a series per value.", 410),
-    )
-    def post(self, request: Request) -> Response:
-        return self.counted(request)
-
-    def counted(self, request: Request) -> Response:
-        values = params.read(request, serializers.HistogramParams)
+    def answer(self, request: Request, values: dict[str, Any]) -> Response:
         drawn = histograms.histogram(
             params.ask(values),
             scope_of(request),
@@ -203,12 +145,6 @@ class Nowhere(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise Http404
-
-
-def document_of(answer: Any, warnings: tuple[Note, ...]) -> dict[str, Any]:
-    names = answer.__dataclass_fields__
-    document = {name: getattr(answer, name) for name in names}
-    return {**document, "warnings": [complaint("q", note) for note in warnings]}
 
 
 def picked(line: Line, keys: list[str]) -> dict[str, Any]:
