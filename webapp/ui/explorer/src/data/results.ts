@@ -68,22 +68,23 @@ export function useHistogram(address: Address, buckets = 60) {
   });
 }
 
-export function useFacet(address: Address, field: string, { contains = "", limit = 10 } = {}) {
+export function useFacet(address: Address, field: string, { contains = "", limit = 10, wanted = true } = {}) {
   const as_of = useAsOf(address);
   const params = { ...asked(address), as_of, field, contains, limit };
   return useQuery({
     queryKey: ["facets", params],
     queryFn: ({ signal }) => get<Facets>("logs/facets", params, signal),
-    enabled: as_of !== "",
+    enabled: wanted && as_of !== "",
     placeholderData: keepPreviousData,
   });
 }
 
-export function useFields(address: Address, contains: string) {
+export function useFields(address: Address, contains: string, wanted = true) {
   const params = { ...asked(address), contains };
   return useQuery({
     queryKey: ["fields", params],
     queryFn: ({ signal }) => get<Fields>("logs/fields", params, signal),
+    enabled: wanted,
     placeholderData: keepPreviousData,
   });
 }
