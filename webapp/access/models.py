@@ -4,7 +4,7 @@ A source is who sends; it is also the unit of permission, of fairness and of ret
 or a token is published to the broker once its transaction has committed, because ingest has no database.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from django.conf import settings
@@ -150,6 +150,32 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} to {self.user or self.group}"
+
+
+class Profile(models.Model):
+    """How a person likes the explorer: what webapp.api.me has checked, and nothing that grants anything."""
+
+    user = models.OneToOneField(User, primary_key=True, on_delete=models.CASCADE)
+    preferences = models.JSONField(default=dict)
+    changed = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+def preferences_of(user_id: int | None) -> dict[str, Any]:
+    found = Profile.objects.filter(pk=user_id).values_list("preferences", flat=True).first()
+    return dict(found or {})
+
+
+def prefer(user_id: int, changes: Mapping[str, Any]) -> None:
+    """Merges; None takes a preference back. Two pages that change at once both count."""
+    with transaction.atomic():
+        Profile.objects.get_or_create(pk=user_id)
+        profile = Profile.objects.select_for_update().get(pk=user_id)
+        merged: dict[str, Any] = {**profile.preferences, **changes}
+        profile.preferences = {name: value for name, value in merged.items() if value is not None}
+        profile.save()
 
 
 def create_token(

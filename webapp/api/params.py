@@ -15,27 +15,31 @@ from webapp.api.problems import BadParams, complaint
 from webapp.logs.asking import Ask
 from webapp.logs.mending import Note
 
-UNREADABLE = "A POST takes a JSON object with the names of the parameters."
+UNREADABLE = "The body is a JSON object with the names of the parameters."
 
 
 def read(request: Request, kind: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """The parameters by name, defaults filled in. Raises BadParams."""
-    known = kind().fields
-    given = given_in(request, known)
-    refuse_unknown(given, known)
-    checked = kind(data=given)
-    if not checked.is_valid():
-        raise BadParams("bad_value", [*complaints(checked.errors)])
-    values: dict[str, Any] = checked.validated_data
+    return checked(given_in(request, kind().fields), kind)
+
+
+def checked(given: Mapping[str, Any], kind: type[serializers.Serializer[Any]]) -> dict[str, Any]:
+    """The same for parameters at hand."""
+    refuse_unknown(given, kind().fields)
+    found = kind(data=given)
+    if not found.is_valid():
+        raise BadParams("bad_value", [*complaints(found.errors)])
+    values: dict[str, Any] = found.validated_data
     return values
 
 
 def given_in(request: Request, known: Mapping[str, Any]) -> dict[str, Any]:
-    if request.method != "POST":
+    if request.method in ("GET", "HEAD"):
         query = request.query_params
         return {name: one_or_all(name, query.getlist(name), known) for name in query}
     if request.query_params:
-        raise refused("bad_value", next(iter(request.query_params)), "A POST takes parameters in its body.")
+        message = f"A {request.method} takes parameters in its body."
+        raise refused("bad_value", next(iter(request.query_params)), message)
     body = request.data
     if not isinstance(body, dict):
         raise refused("bad_value", "", UNREADABLE)

@@ -173,9 +173,7 @@ class Page(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
     prev = serializers.CharField(allow_null=True)
     as_of = serializers.CharField()
-    as_of_time = serializers.CharField(
-        help_text="Complete as of then."
-    )
+    as_of_time = serializers.CharField(help_text="Complete as of then.")
     partial = serializers.BooleanField()  # type: ignore[assignment]
     covered = Covered(allow_null=True)
     warnings = Complaint(many=True)

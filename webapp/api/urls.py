@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from webapp.api import export, facets, openapi, tail, views
+from webapp.api import export, facets, me, openapi, parse, status, tail, tokens, views
 
 urlpatterns = [
     path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
@@ -11,8 +11,12 @@ urlpatterns = [
     path("api/v1/logs/summary", facets.Summary.as_view(), name="api-summary"),
     path("api/v1/logs/export", export.ExportView.as_view(), name="api-export"),
     path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
+    path("api/v1/logs/parse", parse.Parse.as_view(), name="api-parse"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
     path("api/v1/logs/<str:id>/context", views.Context.as_view(), name="api-context"),
+    path("api/v1/status", status.StatusView.as_view(), name="api-status"),
+    path("api/v1/me", me.MeView.as_view(), name="api-me"),
+    path("api/v1/tokens", tokens.Tokens.as_view(), name="api-tokens"),
     path("api/v1/batches/<uuid:batch>", views.Receipt.as_view(), name="api-receipt"),
     path("api/schema/", openapi.schema, name="api-schema"),
     path("api/docs/", openapi.docs, name="api-docs"),

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 import webapp
+from webapp.access.models import preferences_of
 from webapp.ui import views
 
 SCRIPT = settings.STATIC_ROOT / "explorer" / "explorer.js"
@@ -50,4 +51,4 @@ def boot(request: HttpRequest, kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def preferences(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    return preferences_of(request.user.pk)
