@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -26,7 +25,7 @@ from webapp.logs import export as pages
 from webapp.logs import store
 from webapp.logs.asking import Ask
 from webapp.logs.errors import OutOfTime, StoreError
-from webapp.logs.export import Export, Stopped
+from webapp.logs.export import Export
 from webapp.logs.lines import Line
 from webapp.logs.search import Order, search
 
@@ -145,33 +144,6 @@ def test_a_first_page_that_finds_nothing_in_its_time_is_gone_on_with(
         answer = reader.get(PATH)
     *lines, last = body(answer).splitlines()
     assert len(lines) == json.loads(last)["_end"]["lines"] == 3
-
-
-def test_to_stop_an_export_ends_its_statement(plain_url: str) -> None:
-    put(plain_url, *numbered(3))
-    export = Export(Ask(), ALL, "desc")
-    ended: list[str] = []
-
-    def read() -> None:
-        try:
-            export.page()
-        except StoreError:
-            ended.append("cancelled")
-        else:
-            ended.append("told that time ran out")
-
-    with psycopg.connect(plain_url, autocommit=True) as watcher, psycopg.connect(plain_url) as blocker:
-        blocker.execute("LOCK TABLE log IN ACCESS EXCLUSIVE MODE")
-        reader = threading.Thread(target=read)
-        reader.start()
-        while not waiting(watcher):
-            time.sleep(0.01)
-        export.stop()
-        reader.join(timeout=5)
-        assert ended and waiting(watcher) == 0
-    assert export.conn is None
-    with pytest.raises(Stopped):
-        export.page()
 
 
 def waiting(watcher: psycopg.Connection[Any]) -> int:
@@ -353,4 +325,4 @@ def test_when_the_client_goes_its_sql_ends(plain_url: str, short_pages: None) ->
         while waiting(watcher) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert waiting(watcher) == 0
-    assert export.stopped and exports.STREAMS.running == 0
+    assert exports.STREAMS.running == 0

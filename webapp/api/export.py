@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC
 from typing import Any, cast
 
@@ -27,12 +28,12 @@ from webapp.api.tail import Streams
 from webapp.logs import times
 from webapp.logs.errors import ReadError, StoreError
 from webapp.logs.export import Export
+from webapp.logs.gone import CALLER, Caller
 from webapp.logs.lines import Line
 from webapp.logs.search import Order
 
 MOST_EXPORTS = 20
-# The first page is read where nobody hears the client go: what it does not find in time, the stream does.
-FIRST_MS = 500
+FIRST_MS = 500  # what the first page does not find in time, the stream does
 THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="export")
 COLUMNS = (
     "time", "severity", "severity_number", "service", "host", "message", "trace_id", "span_id", "source",
@@ -139,6 +140,9 @@ async def stream(
     export: Export, form: Ndjson | Csv, page: list[Line], *, end_marker: bool
 ) -> AsyncIterator[bytes]:
     sent, failure = 0, ""
+    caller = CALLER.get() or Caller()
+    context = copy_context()
+    context.run(CALLER.set, caller)
     with STREAMS.one():
         try:
             piece = form.head + form.lines(page)
@@ -148,14 +152,16 @@ async def stream(
                 sent += len(page)
                 if export.done:
                     break
-                page, piece = await asyncio.get_running_loop().run_in_executor(THREADS, next_of, export, form)
+                page, piece = await asyncio.get_running_loop().run_in_executor(
+                    THREADS, context.run, next_of, export, form
+                )
         except (ReadError, StoreError) as error:
             if not end_marker:
                 raise
             failure = str(error) if isinstance(error, ReadError) else AWAY
         finally:
             # Not in THREADS: they may all be busy, one of them with what is to be stopped.
-            await asyncio.to_thread(export.stop)
+            await asyncio.to_thread(caller.leave)
         if end_marker:
             yield form.end(marker(export, sent, failure))
 

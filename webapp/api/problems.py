@@ -17,11 +17,13 @@ from rest_framework.response import Response
 from ingest.errors import Transient
 from webapp.logs.asking import Refused
 from webapp.logs.errors import BadToken, CursorExpired, OutOfTime, StoreError
+from webapp.logs.gone import Gone
 from webapp.logs.mending import Note
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 LONGEST_REQUEST_ID = 128
+TITLES = {499: "Client Closed Request"}  # nobody reads it: it is for the metrics, where it is no failure
 AWAY = "The database does not answer. Lines are still accepted, and found once it does."
 
 
@@ -69,6 +71,8 @@ def of_parameters(error: Exception) -> Answer | None:
 
 
 def of_reading(error: Exception) -> Answer | None:
+    if isinstance(error, Gone):
+        return 499, "gone", str(error), {}
     if isinstance(error, CursorExpired):
         return 410, "cursor_expired", f"Ask anew: {error}.", {}
     if isinstance(error, OutOfTime):
@@ -114,7 +118,7 @@ def sentence(error: exceptions.APIException) -> str:
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     document = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,

@@ -9,6 +9,7 @@ lines it was spared. Every stream ends after some minutes, behind any line, and 
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -204,4 +205,5 @@ class Follower:
 
 
 async def in_thread(work: Callable[[], Result]) -> Result:
-    return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+    """With the context: there is who may go away meanwhile (webapp/logs/gone.py)."""
+    return await asyncio.get_running_loop().run_in_executor(THREADS, contextvars.copy_context().run, work)

@@ -21,7 +21,7 @@ from psycopg import sql
 
 from webapp.access.models import Source
 from webapp.access.scope import Scope
-from webapp.logs import query, times
+from webapp.logs import gone, query, times
 from webapp.logs.clauses import Raw, Scalar, clause
 from webapp.logs.errors import ReadError, classify
 from webapp.logs.lines import Line, to_lines
@@ -179,7 +179,8 @@ class Answering:
     def rows(
         self, statement: sql.Composed, params: dict[str, Any] | None = None, most_ms: int | None = None
     ) -> list[Any] | None:
-        """None when the time ran out. The transaction, and so the snapshot, lives on."""
+        """None when the time ran out. The transaction, and so the snapshot, lives on. Raises Gone."""
+        gone.check()
         left = self.clock.left_ms() if most_ms is None else min(self.clock.left_ms(), most_ms)
         if left <= 0:
             return None
@@ -189,6 +190,7 @@ class Answering:
             # Never prepared: a generic plan would know no instant, and so prune no partition.
             return conn.execute(statement, {**self.plan.values, **(params or {})}, prepare=False).fetchall()
         except psycopg.errors.QueryCanceled:
+            gone.check()
             conn.execute("ROLLBACK TO SAVEPOINT answering")
             return None
 

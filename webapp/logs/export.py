@@ -2,21 +2,16 @@
 
 Each page is a transaction of its own: a client that reads slowly holds no connection and no snapshot. The
 first page settles the set and the range, the others go on from place to place, so that whatever is stored
-meanwhile, each line comes once. `stop` may be called from another thread, and ends the SQL that runs.
+meanwhile, each line comes once.
 """
 
-import contextlib
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-
-import psycopg
 
 from webapp.access.scope import Scope
 from webapp.logs import lines
-from webapp.logs.asking import Answering, Ask, Prepared, answering, prepared
-from webapp.logs.errors import OutOfTime, ReadError
+from webapp.logs.asking import Ask, Prepared, answering, prepared
+from webapp.logs.errors import OutOfTime
 from webapp.logs.lines import Line, Place
 from webapp.logs.plan import Span
 from webapp.logs.search import FIRST_SLICE, Found, Order, Turn, walk
@@ -25,11 +20,6 @@ from webapp.logs.token import Token
 PAGE_LINES = 1000
 # Pages in a row that found nothing and came no further; each looks at a shorter slice than the last.
 MOST_STANDING = 5
-CANCEL_SECONDS = 2.0
-
-
-class Stopped(ReadError):
-    """Nobody wants the rest."""
 
 
 @dataclass
@@ -47,9 +37,6 @@ class Export:
     width: int = FIRST_SLICE
     standing: int = 0
     ends: float | None = None
-    stopped: bool = False
-    conn: psycopg.Connection[object] | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.ready = prepared(self.ask)
@@ -58,10 +45,7 @@ class Export:
 
     def page(self, most_ms: int = 0) -> list[Line]:
         """The next lines; none, perhaps, where time ran out. `done` says that there is no more."""
-        with (
-            answering(self.asked(most_ms), self.scope, self.ready, self.span) as answer,
-            self.running(answer),
-        ):
+        with answering(self.asked(most_ms), self.scope, self.ready, self.span) as answer:
             turn = Turn(ascending=self.order == "asc", limit=PAGE_LINES, at=self.at, width=self.width)
             found = walk(answer, turn)
             rows = found.rows[:PAGE_LINES]
@@ -93,24 +77,3 @@ class Export:
 
     def further(self, place: Place) -> bool:
         return self.at is None or (place > self.at if self.order == "asc" else place < self.at)
-
-    @contextlib.contextmanager
-    def running(self, answer: Answering) -> Iterator[None]:
-        with self.lock:
-            if self.stopped:
-                raise Stopped("The export was stopped.")
-            self.conn = answer.reader.conn
-        try:
-            yield
-        finally:
-            # Before the connection goes back to the pool: nobody else's statement must be cancelled.
-            with self.lock:
-                self.conn = None
-
-    def stop(self) -> None:
-        with self.lock:
-            self.stopped = True
-            if self.conn is not None:
-                # A server that cannot be told is gone, and the statement with it.
-                with contextlib.suppress(psycopg.Error):
-                    self.conn.cancel_safe(timeout=CANCEL_SECONDS)

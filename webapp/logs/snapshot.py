@@ -21,6 +21,7 @@ from django.conf import settings
 from psycopg import IsolationLevel, sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from webapp.logs import gone
 from webapp.logs.errors import CursorExpired, Outage, classify
 from webapp.logs.token import Token, decode
 
@@ -121,7 +122,7 @@ def moment(us: int) -> datetime:
 
 @contextlib.contextmanager
 def reading(url: str = "", timeout_ms: int = 0, as_of: str | None = None) -> Iterator[Reader]:
-    """One read-only transaction. Raises BadToken, CursorExpired or Outage before the body is entered."""
+    """One read-only transaction. Raises BadToken, CursorExpired, Outage, Gone before the body."""
     asked = decode(as_of) if as_of else None
     with contextlib.ExitStack() as stack:
         try:
@@ -132,6 +133,7 @@ def reading(url: str = "", timeout_ms: int = 0, as_of: str | None = None) -> Ite
             raise classify(error) from error
         if asked and not asked.same_history(now):
             raise CursorExpired("as_of is of another timeline of the database")
+        stack.enter_context(gone.reading(conn))
         yield Reader(conn, asked or now, now)
 
 
