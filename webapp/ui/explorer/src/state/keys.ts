@@ -54,6 +54,7 @@ export function listen(): void {
 
 function pressed(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]")) return; // it has the keys, Escape before all
   const found = keys.findLast((key) => key.key === event.key);
   if (!found) return;
   if (inText(event.target) && !found.inText) return;
