@@ -118,7 +118,7 @@ function Row({ address, field, value, total, ticked }: RowProps) {
             event.preventDefault();
             go({ q: edited(address.q, field, value.value, "exclude") });
           }}
-          onChange={() => go({ q: toggled(address.q, field, value.value) })}
+          onChange={() => go({ q: toggled(address.q, field, value.value, ticked) })}
         />
         <span className={field === "severity" ? `facet-text level-${value.value}` : "facet-text"}>
           {shown}

@@ -1,5 +1,6 @@
 /** The fields of a line by name; the menu on each value filters by it or makes a column of it. */
 import type { Line } from "../api/types";
+import { attributeField } from "../query/edit";
 import { Value } from "../values/Value";
 import { fieldOf, textOf } from "./value";
 import { visible } from "./visible";
@@ -14,7 +15,7 @@ export function FieldTable({ line }: { line: Line }) {
     if (value !== null) rows.push([name, value]);
   }
   for (const name of Object.keys(line.attributes).sort())
-    rows.push([NAMED.includes(name) ? `@${name}` : name, textOf(line.attributes[name] ?? null)]);
+    rows.push([attributeField(name), textOf(line.attributes[name] ?? null)]);
   return (
     <table className="fields">
       <tbody>

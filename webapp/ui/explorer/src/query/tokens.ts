@@ -1,43 +1,110 @@
-/** Colours for a query while it is typed. Every character of it is in exactly one token. */
+/**
+ * A query as a row of tokens, for colours, for what can stand at the caret, and for editing it as text.
+ *
+ * The same terminals as webapp/logs/query.lark, read with what stands before them in mind: a comma ends a value
+ * inside field:( ) and nowhere else. It takes every text, half a query too, and every character is in exactly one
+ * token. What a query means is the server's to say.
+ */
 
-export type Kind = "field" | "operator" | "string" | "number" | "mark" | "text";
+export type Kind =
+  | "space"
+  | "field" // a name with its colon
+  | "operator" // AND OR NOT - TO
+  | "paren"
+  | "mark" // comparisons, brackets, commas
+  | "string"
+  | "regex"
+  | "number"
+  | "time"
+  | "value"
+  | "word";
 
 export interface Token {
-  text: string;
   kind: Kind;
+  text: string;
+  at: number;
 }
 
-const RULES: readonly [Kind, RegExp][] = [
-  ["text", /\s+/y],
-  [
-    "field",
-    /-?@?(?:[A-Za-z_*\u0080-\uffff][\w.\-/@$#%+\u0080-\uffff]*|"(?:[^"\\]|\\.)+"):(?=[^\s:)])(?!\/\/)/y,
+type Where = "query" | "value" | "list" | "range";
+type Rule = readonly [Kind, RegExp, Where?];
+
+const SPACE: Rule = ["space", /\s+/uy];
+const FIELD =
+  /(?:@?(?:[\p{L}\p{Nl}\p{No}_]|\\["\\*?:])(?:[\p{L}\p{N}_.\-/@$#%+]|\\["\\*?:])*|\*|@?"(?:[^"\\]|\\.)+"|“[^“”]+”):(?=[^\s:)])(?!\/\/)/suy;
+// A quotation mark that nothing closes takes the rest: so it looks while it is being typed.
+const QUOTED = /"(?:[^"\\]|\\.)*(?:"|$)|[“”„](?:[^“”\\]|\\.)*(?:[“”]|$)/suy;
+const REGEX = /~\s*(?:"(?:[^"\\]|\\.)*(?:"|$))?/suy;
+const NUMBER = /[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?(?=[\s(),\]}]|$)/uy;
+const TIME = /(?:now|\d{4}-\d\d-\d\d)[^\s(),\]}"“”„]*/uy;
+
+const RULES: { readonly [where in Where]: readonly Rule[] } = {
+  query: [
+    SPACE,
+    ["paren", /[()]/uy],
+    ["operator", /(?:AND|OR|NOT)(?=[\s()"“”„]|$)/uy],
+    ["operator", /-(?=[^\s)-])/uy],
+    ["field", FIELD, "value"],
+    ["string", QUOTED],
+    ["word", /(?:\\["\\*?:]|[^\s()"“”„])+/uy],
   ],
-  ["string", /~?"(?:[^"\\]|\\.)*"?/y],
-  ["operator", /(?:AND|OR|NOT|TO)(?=[\s()"]|$)/y],
-  ["mark", /[()[\]{},]|>=|<=|[<>]|-(?=\S)/y],
-  ["number", /\d+(?:\.\d+)?(?=[\s()\]},]|$)/y],
-  ["text", /[^\s()[\]{},"]+/y],
-];
+  value: [
+    SPACE,
+    ["paren", /\(/uy, "list"],
+    ["paren", /\)/uy, "query"],
+    ["mark", /(?:>=|<=|>|<)/uy],
+    ["mark", /[[{]/uy, "range"],
+    ["regex", REGEX, "query"],
+    ["string", QUOTED, "query"],
+    ["number", NUMBER, "query"],
+    ["time", TIME, "query"],
+    ["value", /(?:\\["\\*?:]|[^\s()"“”„])+/uy, "query"],
+  ],
+  list: [
+    SPACE,
+    ["paren", /\)/uy, "query"],
+    ["paren", /\(/uy],
+    ["operator", /OR(?=[\s(),"“”„]|$)/uy],
+    ["mark", /,|>=|<=|>|</uy],
+    ["mark", /[[{]/uy, "range"],
+    ["regex", REGEX],
+    ["string", QUOTED],
+    ["number", NUMBER],
+    ["time", TIME],
+    ["value", /(?:\\["\\*?:]|[^\s(),"“”„])+/uy],
+  ],
+  range: [
+    SPACE,
+    ["mark", /[\]}]/uy],
+    ["operator", /TO(?=[\s"“”„]|$)/uy],
+    ["string", QUOTED],
+    ["number", NUMBER],
+    ["time", TIME],
+    ["value", /[^\s\]}"“”„]+/uy],
+  ],
+};
 
 export function tokens(q: string): Token[] {
   const found: Token[] = [];
-  let at = 0;
-  while (at < q.length) {
-    const token = next(q, at);
+  let where: Where = "query";
+  let behind: Where = "query"; // where the range that is open leads back to
+  for (let at = 0; at < q.length; ) {
+    const [token, next] = one(q, at, RULES[where]);
     found.push(token);
     at += token.text.length;
+    if (next === "range") behind = where === "list" ? "list" : "query";
+    if (next) where = next;
+    else if (where === "range" && token.kind === "mark") where = behind;
   }
   return found;
 }
 
-function next(q: string, at: number): Token {
-  for (const [kind, rule] of RULES) {
+function one(q: string, at: number, rules: readonly Rule[]): [Token, Where | undefined] {
+  for (const [kind, rule, next] of rules) {
     rule.lastIndex = at;
     const text = rule.exec(q)?.[0];
-    if (text) return { text, kind };
+    if (text) return [{ kind, text, at }, next];
   }
-  return { text: q[at] ?? "", kind: "text" };
+  return [{ kind: "word", text: q.slice(at, at + 1), at }, undefined];
 }
 
 /** The server counts characters, a script counts UTF-16 units: 🙂 is one there and two here. */
