@@ -1,86 +1,79 @@
 /**
  * What is searched for: a text box over a layer that colours it. Enter runs, Shift+Enter breaks the line.
  *
- * While it is typed the server reads it and never runs it; a mistake is underlined and named, and what was found
- * before stays. The box is a combobox: names and values are offered with their counts in the range.
+ * While it is typed the server reads it and never runs it; a mistake is underlined and named, is not run, and what
+ * was found before stays. The box is a combobox: names and values are offered with their counts in the range.
  */
+import { useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { runAgain } from "../data/results";
-import { Dialog } from "../frame/Dialog";
 import { type Address, go } from "../state/address";
 import { useKeys } from "../state/keys";
-import { type Offer, useOffers, type Word, wordAt } from "./completing";
+import { type Offer, type Word, wordAt } from "./completing";
 import { Highlight } from "./Highlight";
-import { past, remember } from "./history";
+import { History } from "./History";
 import { Mistake } from "./Mistake";
-import { useParsed } from "./parsed";
+import { Offers } from "./Offers";
+import { useOffers } from "./offering";
+import { readable, useParsed } from "./parsed";
+import { past, remember } from "./past";
 import "./query.css";
+
+const MOST_ROWS = 6;
 
 export function QueryBar({ address }: { address: Address }) {
   const [text, setText] = useState(address.q);
   const [word, setWord] = useState<Word | null>(null);
   const [picked, setPicked] = useState(-1);
-  const [back, setBack] = useState(-1); // how far into the history the up-arrow has gone
   const [listed, setListed] = useState(false);
   const box = useRef<HTMLTextAreaElement>(null);
   const list = useId();
-  useEffect(() => setText(address.q), [address.q]);
   const offers = useOffers(address, word);
-  const mistakes = useParsed(text);
+  const mistakes = useParsed(text, address);
+  const run = useRun(address, setText);
+  const recall = useRecall(text, address.q, setText);
+  useEffect(() => setText(address.q), [address.q]);
   useKeys([
-    { key: "/", label: "Into the query", group: "Search", run: () => box.current?.select() },
+    { key: "/", label: "Into the query", group: "Search", run: () => entered(box.current) },
     { key: "h", label: "Earlier queries", group: "Search", run: () => setListed(true) },
   ]);
 
-  const run = (query: string) => {
-    setWord(null);
-    setBack(-1);
-    setText(query);
-    remember(query);
-    if (query === address.q) runAgain();
-    else go({ q: query, as_of: "" });
-  };
-  const typed = (next: string, caret: number) => {
-    setText(next);
-    setBack(-1);
+  const offerAt = (next: string, caret: number, wanted = false) => {
     setPicked(-1);
-    setWord(wordAt(next, caret));
+    setWord(wordAt(next, caret, wanted));
   };
   const take = ({ put }: Offer) => {
     if (!word) return;
     const next = text.slice(0, word.from) + put + text.slice(word.to);
     const caret = word.from + put.length;
-    typed(next, caret);
+    setText(next);
+    offerAt(next, caret);
     requestAnimationFrame(() => box.current?.setSelectionRange(caret, caret));
   };
-  const recall = (by: 1 | -1) => {
-    const held = past();
-    const to = Math.min(held.length - 1, back + by);
-    setBack(Math.max(-1, to));
-    setText(to < 0 ? address.q : (held[to] ?? text));
+  const start = (query: string) => {
+    setWord(null);
+    recall.forget();
+    void run(query);
   };
   const pressed = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    const open = offers.length > 0;
-    const untouched = back >= 0 || text === "" || text === address.q;
-    const { key } = event;
-    if (key === "Enter" && event.shiftKey) return;
-    const offer = offers[picked];
-    if (open && (key === "ArrowDown" || key === "ArrowUp"))
-      setPicked(
-        (before) => ((before + (key === "ArrowDown" ? 2 : 0) + offers.length) % (offers.length + 1)) - 1,
-      );
-    else if (open && key === "Tab") take(offer ?? (offers[0] as Offer));
-    else if (open && key === "Enter" && offer) take(offer);
-    else if (open && key === "Escape") setWord(null);
-    else if (key === "Enter") run(text);
-    else if (key === "ArrowUp" && untouched && !text.includes("\n")) recall(1);
-    else if (key === "ArrowDown" && back >= 0) recall(-1);
-    else return;
+    if (event.nativeEvent.isComposing) return;
+    const act =
+      offered(event, offers, picked, { pick: setPicked, take, close: () => setWord(null) }) ??
+      typedKey(event, {
+        run: () => start(text),
+        offer: () => offerAt(text, event.currentTarget.selectionStart, true),
+        leave: () => box.current?.blur(),
+        recall: recall.by,
+      });
+    if (!act) {
+      if (/^(Arrow|Home|End|Page)/.test(event.key)) setWord(null);
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
     event.nativeEvent.stopImmediatePropagation();
+    act();
   };
-  const open = offers.length > 0;
   return (
     <search className="query">
       <div className="query-box">
@@ -90,71 +83,117 @@ export function QueryBar({ address }: { address: Address }) {
           className="mono"
           aria-label="Query"
           role="combobox"
-          aria-expanded={open}
+          aria-expanded={offers.length > 0}
           aria-controls={list}
           aria-autocomplete="list"
           aria-activedescendant={picked >= 0 ? `${list}-${picked}` : undefined}
           aria-invalid={mistakes.errors.length > 0}
-          rows={Math.min(6, text.split("\n").length)}
-          maxLength={4096}
+          aria-describedby={`${list}-said`}
+          rows={Math.min(MOST_ROWS, text.split("\n").length)}
           spellCheck={false}
           autoComplete="off"
           autoCapitalize="none"
           placeholder="timeout service:api severity:>=warn"
           value={text}
-          onChange={(event) => typed(event.target.value, event.target.selectionStart)}
+          onChange={(event) => {
+            setText(event.target.value);
+            recall.forget();
+            offerAt(event.target.value, event.target.selectionStart);
+          }}
           onKeyDown={pressed}
+          onClick={() => setWord(null)}
           onBlur={() => setWord(null)}
         />
-        <div id={list} role="listbox" aria-label="Offers" className={open ? "menu query-offers" : "hidden"}>
-          {offers.map((offer, index) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are the combobox's
-            <div
-              key={offer.text}
-              id={`${list}-${index}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={index === picked}
-              className={index === picked ? "query-offer query-offer-picked" : "query-offer"}
-              onMouseDown={(event) => event.preventDefault()}
-              onClick={() => take(offer)}
-            >
-              <span className="mono">{offer.text}</span>
-              <span className="meta">{offer.lines.toLocaleString("en")}</span>
-            </div>
-          ))}
-        </div>
+        <Offers
+          id={list}
+          offers={offers}
+          picked={picked}
+          column={columnOf(text, word?.from ?? 0)}
+          onTake={take}
+        />
       </div>
-      <button type="button" className="primary query-run" onClick={() => run(text)}>
+      <button type="button" className="primary query-run" onClick={() => start(text)}>
         Run
       </button>
-      <Mistake mistakes={mistakes} onFix={run} />
-      {listed && <History onClose={() => setListed(false)} onPick={run} />}
+      <Mistake id={`${list}-said`} mistakes={mistakes} onFix={start} />
+      {listed && <History onClose={() => setListed(false)} onPick={start} />}
     </search>
   );
 }
 
-function History({ onClose, onPick }: { onClose: () => void; onPick: (q: string) => void }) {
-  const held = past();
-  return (
-    <Dialog title="Earlier queries" onClose={onClose}>
-      {held.length === 0 && <p className="meta">None in this browser yet.</p>}
-      <ul className="query-history">
-        {held.map((q) => (
-          <li key={q}>
-            <button
-              type="button"
-              className="quiet mono"
-              onClick={() => {
-                onClose();
-                onPick(q);
-              }}
-            >
-              {q}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </Dialog>
-  );
+/** Runs a query that can be read; of one that cannot, the mistake is shown and the results stay. */
+function useRun(address: Address, setText: (text: string) => void): (query: string) => Promise<void> {
+  const client = useQueryClient();
+  const asked = useRef("");
+  return async (query: string) => {
+    setText(query);
+    asked.current = query;
+    const good = await readable(client, query);
+    if (!good || asked.current !== query) return;
+    remember(query);
+    if (query === address.q) runAgain();
+    else go({ q: query, as_of: "" });
+  };
+}
+
+/** Up and down through earlier queries, from a box that is empty or stands as it was run. */
+function useRecall(text: string, ran: string, setText: (text: string) => void) {
+  const [back, setBack] = useState(-1);
+  return {
+    forget: () => setBack(-1),
+    by: (step: 1 | -1): (() => void) | null => {
+      const untouched = back >= 0 || text === "" || text === ran;
+      if (!untouched || (step === -1 && back < 0) || (back < 0 && text.includes("\n"))) return null;
+      return () => {
+        const held = past().filter((q) => q !== ran);
+        const to = Math.max(-1, Math.min(held.length - 1, back + step));
+        setBack(to);
+        setText(to < 0 ? ran : (held[to] ?? ran));
+      };
+    },
+  };
+}
+
+interface Choosing {
+  pick: (index: number) => void;
+  take: (offer: Offer) => void;
+  close: () => void;
+}
+
+/** What a key does while offers are in sight; Enter takes one only if it was picked. */
+function offered(event: KeyboardEvent, offers: readonly Offer[], picked: number, then: Choosing) {
+  if (offers.length === 0) return null;
+  const round = (index: number) => ((index + 1 + offers.length + 1) % (offers.length + 1)) - 1;
+  const offer = offers[picked] ?? (event.key === "Tab" && !event.shiftKey ? offers[0] : undefined);
+  if (event.key === "ArrowDown") return () => then.pick(round(picked + 1));
+  if (event.key === "ArrowUp") return () => then.pick(round(picked - 1));
+  if (event.key === "Escape") return then.close;
+  if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && offer)
+    return () => then.take(offer);
+  return null;
+}
+
+interface Typing {
+  run: () => void;
+  offer: () => void;
+  leave: () => void;
+  recall: (step: 1 | -1) => (() => void) | null;
+}
+
+function typedKey(event: KeyboardEvent, then: Typing) {
+  if (event.key === "Enter" && !event.shiftKey) return then.run;
+  if (event.key === " " && event.ctrlKey) return then.offer;
+  if (event.key === "Escape") return then.leave;
+  if (event.key === "ArrowUp") return then.recall(1);
+  if (event.key === "ArrowDown") return then.recall(-1);
+  return null;
+}
+
+function entered(box: HTMLTextAreaElement | null): void {
+  box?.focus();
+  box?.setSelectionRange(box.value.length, box.value.length);
+}
+
+function columnOf(text: string, at: number): number {
+  return at - (text.lastIndexOf("\n", at - 1) + 1);
 }

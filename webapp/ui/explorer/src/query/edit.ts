@@ -44,6 +44,9 @@ function valued(value: string): string {
   return PLAIN_VALUE.test(value) && !WORDS.includes(value) && !isNetwork(value) ? value : quoted(value);
 }
 
+/** A name and a value as a query writes them. */
+export { named as nameFor, valued as valueFor };
+
 export function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, "\\$&")}"`;
 }

@@ -1,29 +1,64 @@
-/** The query as the server reads it, a moment after the last key. */
-import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
-import { get } from "../api/client";
-import type { Parsed } from "../api/types";
+/**
+ * What the server makes of a query, a moment after the last key: it is read and never run.
+ *
+ * Where that answer does not come, the search itself says what is wrong with the query that was run.
+ */
+import { type QueryClient, useQuery } from "@tanstack/react-query";
+import { get, Problem } from "../api/client";
+import type { Complaint, Parsed } from "../api/types";
+import { useLines } from "../data/results";
+import type { Address } from "../state/address";
+import { useSettled } from "./settled";
 
 const PAUSE_MS = 250;
+const MOST_BYTES = 4096;
+const HELD_MS = 60_000;
 const NONE: Parsed = { errors: [], warnings: [], canonical: null };
 
-export function useParsed(text: string): Parsed {
-  const settled = useSettled(text);
+export function useParsed(text: string, address: Address): Parsed {
+  const settled = useSettled(text, PAUSE_MS);
   const { data } = useQuery({
-    queryKey: ["parse", settled],
-    queryFn: ({ signal }) => get<Parsed>("logs/parse", { q: settled }, signal),
-    enabled: settled.trim() !== "",
-    retry: false,
+    ...reading(settled),
+    enabled: settled.trim() !== "" && tooLong(settled) === null,
   });
+  const searched = useSearched(address);
+  const long = tooLong(text);
+  if (long) return { ...NONE, errors: [long] };
   // What was said of another text says nothing of this one.
-  return data && settled === text ? data : NONE;
+  if (data && settled === text) return data;
+  return text === address.q ? searched : NONE;
 }
 
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = window.setTimeout(() => setSettled(text), PAUSE_MS);
-    return () => window.clearTimeout(timer);
-  }, [text]);
-  return settled;
+function useSearched(address: Address): Parsed {
+  const { error, data, isPlaceholderData } = useLines(address);
+  const errors = error instanceof Problem ? error.errors.filter(({ param }) => param === "q") : [];
+  const warnings = data && !isPlaceholderData ? data.warnings : [];
+  return { ...NONE, errors, warnings };
+}
+
+/** Whether it can be run. A server that does not say so now will say it of the search. */
+export async function readable(client: QueryClient, text: string): Promise<boolean> {
+  if (text.trim() === "") return true;
+  if (tooLong(text)) return false;
+  try {
+    return (await client.fetchQuery(reading(text))).errors.length === 0;
+  } catch {
+    return true;
+  }
+}
+
+function reading(text: string) {
+  return {
+    queryKey: ["parse", text],
+    queryFn: ({ signal }: { signal: AbortSignal }) => get<Parsed>("logs/parse", { q: text }, signal),
+    gcTime: HELD_MS,
+    retry: false,
+  };
+}
+
+function tooLong(text: string): Complaint | null {
+  const size = new TextEncoder().encode(text).length;
+  if (size <= MOST_BYTES) return null;
+  const message = `A query has at most ${MOST_BYTES.toLocaleString("en")} bytes; this one has ${size.toLocaleString("en")}.`;
+  return { param: "q", offset: 0, length: text.length, message, hint: null, fix: null };
 }

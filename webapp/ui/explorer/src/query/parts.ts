@@ -18,7 +18,17 @@ export interface Part {
   items: Item[]; // of a clause
 }
 
-const BUILTIN = ["time", "severity", "service", "host", "message", "trace_id", "span_id", "source", "batch"];
+export const BUILTIN = [
+  "time",
+  "severity",
+  "service",
+  "host",
+  "message",
+  "trace_id",
+  "span_id",
+  "source",
+  "batch",
+];
 const ALIASES: { [name: string]: string } = { level: "severity" };
 const ESCAPE = /\\(["\\*?:])/g;
 const NETWORK = /^[0-9A-Fa-f.:]+\/[0-9]{1,3}$/;
