@@ -113,12 +113,12 @@ function Row({ address, field, value, total, ticked }: RowProps) {
         <input
           type="checkbox"
           checked={ticked}
-          onClick={(event) => {
-            if (!event.altKey) return;
-            event.preventDefault();
-            go({ q: edited(address.q, field, value.value, "exclude") });
+          onChange={({ nativeEvent }) => {
+            // A box is changed by a click or by the space bar, and only the former can bear Alt.
+            const out = nativeEvent instanceof MouseEvent && nativeEvent.altKey;
+            const { q } = address;
+            go({ q: out ? edited(q, field, value.value, "exclude") : toggled(q, field, value.value, ticked) });
           }}
-          onChange={() => go({ q: toggled(address.q, field, value.value, ticked) })}
         />
         <span className={field === "severity" ? `facet-text level-${value.value}` : "facet-text"}>
           {shown}
