@@ -173,6 +173,8 @@ SECURE_SSL_REDIRECT = SECURE
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# Over plain http a browser ignores it and complains on every page.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if SECURE else None
 X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {

@@ -17,6 +17,7 @@ import { type Look, Row } from "./Row";
 const COMPACT = 22;
 const COSY = 28;
 const NARROW = 44;
+const HEAD = 24; // it stays above the rows
 const OVERSCAN = 20;
 
 export interface Scroll {
@@ -56,6 +57,7 @@ export function Grid(props: Props) {
     getScrollElement: () => place.current,
     estimateSize: () => height,
     overscan: OVERSCAN,
+    scrollPaddingStart: HEAD,
     getItemKey: (index) => at(index)?.id ?? index,
   });
   useEffect(() => {
@@ -78,45 +80,51 @@ export function Grid(props: Props) {
     <div
       ref={place}
       className="grid"
-      role="grid"
-      aria-label={props.label}
-      aria-rowcount={props.total < 0 ? -1 : props.total + 1}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
       tabIndex={0}
       style={{ "--cells": cells, "--row": `${height}px` } as CSSProperties}
       onScroll={(event) => props.onScroll?.(event.currentTarget.scrollTop)}
     >
-      <Head columns={columns} address={address} dated={dated} />
-      <div className="grid-lines" role="rowgroup" style={{ height: rows.getTotalSize() }}>
-        {items.map((item) => {
-          const line = at(item.index);
-          const open = line !== undefined && line.id === opened;
-          return (
-            <div
-              key={item.key}
-              ref={rows.measureElement}
-              data-index={item.index}
-              className="grid-item"
-              role="presentation"
-              style={{ transform: `translateY(${item.start}px)` }}
-            >
-              {line ? (
-                <Row
-                  line={line}
-                  index={item.index}
-                  look={look}
-                  current={item.index === current}
-                  open={open}
-                  onOpen={toggle}
-                />
-              ) : (
-                <div className="row row-absent" aria-hidden="true">
-                  <span className="skeleton" />
-                </div>
-              )}
-              {line && open && <LineDetail line={line} address={address} />}
-            </div>
-          );
-        })}
+      <div role="grid" aria-label={props.label} aria-rowcount={props.total < 0 ? -1 : props.total + 1}>
+        <Head columns={columns} address={address} dated={dated} />
+        <div className="grid-lines" role="rowgroup" style={{ height: rows.getTotalSize() }}>
+          {items.map((item) => {
+            const line = at(item.index);
+            const open = line !== undefined && line.id === opened;
+            return (
+              <div
+                key={item.key}
+                ref={rows.measureElement}
+                data-index={item.index}
+                className="grid-item"
+                role="presentation"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                {line ? (
+                  <Row
+                    line={line}
+                    index={item.index}
+                    look={look}
+                    current={item.index === current}
+                    open={open}
+                    onOpen={toggle}
+                  />
+                ) : (
+                  <div className="row row-absent" aria-hidden="true">
+                    <span className="skeleton" />
+                  </div>
+                )}
+                {line && open && (
+                  <div role="row" className="row-detail">
+                    <div role="gridcell">
+                      <LineDetail line={line} address={address} />
+                    </div>
+                  </div>
+                )}
+              </div>
+            );
+          })}
+        </div>
       </div>
       {props.foot}
     </div>
