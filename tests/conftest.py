@@ -15,6 +15,7 @@ from tests.database import (
     template_plain_18,
     timescale_url,
 )
+from tests.reading import plain_url, url
 from tests.servers import broker, postgres_url, server_dir, valkey_url
 
 # Processes that tests start must not take the settings' stand-in (environment.py) for a real database.
@@ -31,6 +32,7 @@ __all__ = [
     "django_db_modify_db_settings",
     "django_logs_url",
     "own_broker",
+    "plain_url",
     "postgres_url",
     "pytest_terminal_summary",
     "server_dir",
@@ -39,5 +41,6 @@ __all__ = [
     "template_plain_15",
     "template_plain_18",
     "timescale_url",
+    "url",
     "valkey_url",
 ]

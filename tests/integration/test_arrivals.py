@@ -10,6 +10,7 @@ import pytest
 from django.conf import LazySettings
 
 from ingest.record import LogRecord
+from tests.reading import DAY
 from tests.rows import NOW_US, record, unit
 from webapp.access.scope import ALL, NOTHING, Scope
 from webapp.logs import arrivals, store
@@ -17,20 +18,6 @@ from webapp.logs.arrivals import Cursor, Step
 from webapp.logs.asking import Ask, Refused, prepared
 from webapp.logs.errors import BadToken, CursorExpired
 from webapp.logs.search import search
-
-DAY = 86_400_000_000
-
-
-@pytest.fixture
-def url(any_database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = any_database_url
-    return any_database_url
-
-
-@pytest.fixture
-def plain_url(database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = database_url
-    return database_url
 
 
 @pytest.fixture

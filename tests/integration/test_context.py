@@ -9,34 +9,15 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from ingest.record import LogRecord
-from tests.rows import NOW_US, record, unit
+from tests.reading import DAY, put
+from tests.rows import NOW_US, record
 from webapp.access.scope import ALL, Scope
 from webapp.api import serializers
-from webapp.logs import store
 from webapp.logs.asking import Ask, Refused
 from webapp.logs.context import Around, Context, context
 from webapp.logs.errors import CursorExpired
 from webapp.logs.lines import Line
 from webapp.logs.search import search
-
-DAY = 86_400_000_000
-
-
-@pytest.fixture
-def url(any_database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = any_database_url
-    return any_database_url
-
-
-@pytest.fixture
-def plain_url(database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = database_url
-    return database_url
-
-
-def put(url: str, *records: LogRecord, source: int = 3) -> None:
-    with store.connect(url) as conn:
-        store.store(conn, [unit(*records, source=source)])
 
 
 def named(message: str) -> str:

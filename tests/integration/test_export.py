@@ -16,13 +16,13 @@ from django.http import StreamingHttpResponse
 from rest_framework.test import APIClient
 
 from ingest.record import LogRecord
-from tests.rows import NOW_US, record, unit
+from tests.reading import DAY, put
+from tests.rows import NOW_US, record
 from webapp.access.models import Source, create_token
 from webapp.access.scope import ALL, Scope
 from webapp.api import export as exports
 from webapp.api.export import COLUMNS, Csv, Ndjson
 from webapp.logs import export as pages
-from webapp.logs import store
 from webapp.logs.asking import Ask
 from webapp.logs.errors import OutOfTime, StoreError
 from webapp.logs.export import Export
@@ -30,30 +30,12 @@ from webapp.logs.lines import Line
 from webapp.logs.search import Order, search
 
 PATH = "/api/v1/logs/export"
-DAY = 86_400_000_000
 Put = Callable[..., None]
-
-
-@pytest.fixture
-def url(any_database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = any_database_url
-    return any_database_url
-
-
-@pytest.fixture
-def plain_url(database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = database_url
-    return database_url
 
 
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PAGE_LINES", 7)
-
-
-def put(url: str, *records: LogRecord, source: int = 3) -> None:
-    with store.connect(url) as conn:
-        store.store(conn, [unit(*records, source=source)])
 
 
 def numbered(count: int) -> list[LogRecord]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.conf import LazySettings
 
 from ingest.record import LogRecord
+from tests.reading import put
 from tests.rows import NOW_US, record, unit
 from webapp.access.scope import ALL, NOTHING, Scope
 from webapp.logs import store
@@ -18,23 +18,6 @@ from webapp.logs.histogram import histogram
 from webapp.logs.search import search
 
 MINUTE = 60_000_000
-
-
-@pytest.fixture
-def url(any_database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = any_database_url
-    return any_database_url
-
-
-@pytest.fixture
-def plain_url(database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = database_url
-    return database_url
-
-
-def put(url: str, *records: LogRecord, source: int = 3) -> None:
-    with store.connect(url) as conn:
-        store.store(conn, [unit(*records, source=source)])
 
 
 def services(*names: str) -> list[LogRecord]:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import psycopg
 import pytest
 from django.conf import LazySettings
 
-from ingest.record import LogRecord
+from tests.reading import put
 from tests.rows import NOW_US, record, unit
 from webapp.access.scope import ALL, NOTHING, Scope
 from webapp.logs import store
@@ -22,25 +21,6 @@ from webapp.logs.search import Order, Page, line, search
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
-
-
-@pytest.fixture
-def url(any_database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = any_database_url
-    return any_database_url
-
-
-@pytest.fixture
-def plain_url(database_url: str, settings: LazySettings) -> str:
-    settings.DATABASE_URL = settings.DATABASE_READ_URL = database_url
-    return database_url
-
-
-def put(url: str, *records: LogRecord, source: int = 3) -> uuid.UUID:
-    batch = unit(*records, source=source)
-    with store.connect(url) as conn:
-        store.store(conn, [batch])
-    return batch.batch
 
 
 def pages(ask: Ask, limit: int, order: Order) -> Iterator[Page]:
