@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from webapp.api import export, facets, me, openapi, parse, status, tail, tokens, views
+from webapp.api import explain, export, facets, me, openapi, parse, status, tail, tokens, views
 
 urlpatterns = [
     path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/logs/summary", facets.Summary.as_view(), name="api-summary"),
     path("api/v1/logs/export", export.ExportView.as_view(), name="api-export"),
     path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
+    path("api/v1/logs/explain", explain.Explain.as_view(), name="api-explain"),
     path("api/v1/logs/parse", parse.Parse.as_view(), name="api-parse"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
     path("api/v1/logs/<str:id>/context", views.Context.as_view(), name="api-context"),

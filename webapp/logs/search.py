@@ -6,6 +6,7 @@ says what it covered, and its cursor goes on from there.
 """
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC
 from typing import Any, Literal
@@ -109,21 +110,31 @@ def search(
     cursor: str = "",
 ) -> Page:
     """Raises ReadError (the caller's mistake) or StoreError (our trouble)."""
+    ready, come, turn = begun(ask, limit, order, cursor)
+    trip = Trip(ready, ask.digest(order), count, come)
+    with opened(ask, scope, ready, come) as answer:
+        return page(answer, turn, walk(answer, turn), trip)
+
+
+def begun(ask: Ask, limit: int, order: Order, cursor: str) -> tuple[Prepared, Cursor | None, Turn]:
+    """Where a page begins. Raises ReadError."""
     ready = prepared(ask)
     if not 0 <= limit <= MAX_LIMIT:
         raise bad_value("limit", f"A page has 0 to {MAX_LIMIT:,} lines.")
-    digest = ask.digest(order)
-    come = cursors.decode(cursor, digest, ask.as_of) if cursor else None
-    trip = Trip(ready, digest, count, come)
+    come = cursors.decode(cursor, ask.digest(order), ask.as_of) if cursor else None
     turn = Turn(
-        ascending=(order == "asc") != trip.back,
+        ascending=(order == "asc") != bool(come and come.back),
         limit=limit,
         at=come.place if come else None,
         width=come.width if come else FIRST_SLICE,
     )
-    asked = replace(ask, as_of=come.as_of) if come else ask
-    with answering(asked, scope, ready, Span(come.start, come.end) if come else None) as answer:
-        return page(answer, turn, walk(answer, turn), trip)
+    return ready, come, turn
+
+
+def opened(ask: Ask, scope: Scope, ready: Prepared, come: Cursor | None) -> AbstractContextManager[Answering]:
+    if come is None:
+        return answering(ask, scope, ready)
+    return answering(replace(ask, as_of=come.as_of), scope, ready, Span(come.start, come.end))
 
 
 # ---- the walk ----
@@ -187,6 +198,12 @@ def beyond(edge: int, whole: Span, ascending: bool) -> bool:
 
 
 def slice_rows(answer: Answering, turn: Turn, part: Span, limit: int) -> list[Any] | None:
+    return answer.rows(*slice_statement(answer, turn, part, limit))
+
+
+def slice_statement(
+    answer: Answering, turn: Turn, part: Span, limit: int
+) -> tuple[sql.Composed, dict[str, Any]]:
     where = [answer.plan.where(part)]
     params: dict[str, Any] = {"page_limit": limit}
     if turn.at is not None:
@@ -195,7 +212,7 @@ def slice_rows(answer: Answering, turn: Turn, part: Span, limit: int) -> list[An
     statement = sql.SQL("SELECT {} FROM log WHERE {} ORDER BY {} LIMIT %(page_limit)s").format(
         lines.COLUMNS, sql.SQL(" AND ").join(where), lines.ORDER[turn.ascending]
     )
-    return answer.rows(statement, params)
+    return statement, params
 
 
 def stopped(part: Span, ascending: bool) -> tuple[Place, int]:
@@ -278,11 +295,15 @@ def totals(answer: Answering, turn: Turn, found: Found, trip: Trip) -> tuple[int
 
 
 def counted_to(answer: Answering, bound: int | None, most_ms: int | None) -> int | None:
+    rows = answer.rows(*count_statement(answer, bound), most_ms)
+    return None if rows is None else int(rows[0][0])
+
+
+def count_statement(answer: Answering, bound: int | None) -> tuple[sql.Composed, dict[str, Any]]:
     statement = sql.SQL(
         "SELECT count(*) FROM (SELECT FROM log WHERE {} LIMIT %(count_bound)s) AS found"
     ).format(answer.plan.where(answer.plan.span))
-    rows = answer.rows(statement, {"count_bound": bound}, most_ms)
-    return None if rows is None else int(rows[0][0])
+    return statement, {"count_bound": bound}
 
 
 # ---- one line ----
