@@ -185,7 +185,9 @@ def django_logs_url(transactional_db: None) -> Iterator[str]:
     """Django's test database with no line in it: for tests that post rows and then ask the API for them."""
     url = str(settings.DATABASE_URL)
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute("TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired")
+        conn.execute(
+            "TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired, log_erased"
+        )
     yield url
     # A reader's idle connection would keep the session's end from dropping the database.
     snapshot.pool(url).close()

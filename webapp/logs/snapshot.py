@@ -34,7 +34,8 @@ SESSION = {
     "timezone": "UTC",
 }
 
-# One statement, so one snapshot: the edge of the set, what is open below it, whose ids these are, the floor.
+# One statement, so one snapshot: the edge of the set, what is open below it, whose ids these are, the floor,
+# what was erased and what is being erased.
 # A standby refuses it: it has no current WAL file.
 TOKEN = """
 SELECT coalesce((SELECT max(seg) FROM log_segment), 0),
@@ -44,10 +45,12 @@ SELECT coalesce((SELECT max(seg) FROM log_segment), 0),
        base,
        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
        (SELECT (extract(epoch FROM floor) * 1000000)::bigint FROM log_class WHERE name = 'default'),
+       (SELECT coalesce(max(id), 0) FROM log_erased),
+       ARRAY(SELECT ARRAY[source, upto] FROM log_erased WHERE finished IS NULL ORDER BY id),
        set_config('statement_timeout', %s, true)
 FROM log_origin, pg_control_system() AS control
 """
-TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
+ON_STANDBY = "SELECT coalesce(max(id), 0), set_config('statement_timeout', %s, true) FROM log_erased"
 
 
 class Predicate(NamedTuple):
@@ -74,7 +77,11 @@ class Reader(NamedTuple):
 
 def visible(token: Token, alias: str = "") -> Predicate:
     """The lines of a token's set."""
-    clauses = [below(token, alias, "as_of"), sql.SQL("{} >= %(as_of_floor)s").format(column("time", alias))]
+    clauses = [
+        below(token, alias, "as_of"),
+        sql.SQL("{} >= %(as_of_floor)s").format(column("time", alias)),
+        *kept(token, alias),
+    ]
     return Predicate(
         sql.SQL(" AND ").join(clauses), {**edges(token, "as_of"), "as_of_floor": moment(token.floor_us)}
     )
@@ -94,7 +101,17 @@ def between(old: Token, new: Token, alias: str = "") -> Predicate:
     """The lines that arrived after `old` and not after `new`, each in exactly one such step."""
     clause, params = arrived(old, new, alias)
     floor = sql.SQL("{} >= %(new_floor)s").format(column("time", alias))
-    return Predicate(sql.SQL(" AND ").join([clause, floor]), {**params, "new_floor": moment(new.floor_us)})
+    clauses = [clause, floor, *kept(new, alias)]
+    return Predicate(sql.SQL(" AND ").join(clauses), {**params, "new_floor": moment(new.floor_us)})
+
+
+def kept(token: Token, alias: str) -> list[sql.Composed]:
+    """What is being erased is in no set any more, whether it is still there or not."""
+    hidden = sql.SQL("NOT ({} = {} AND {} <= {})")
+    return [
+        hidden.format(column("source", alias), sql.Literal(source), column("seg", alias), sql.Literal(upto))
+        for source, upto in token.hidden
+    ]
 
 
 def below(token: Token, alias: str, name: str) -> sql.Composed:
@@ -133,6 +150,8 @@ def reading(url: str = "", timeout_ms: int = 0, as_of: str | None = None) -> Ite
             raise classify(error) from error
         if asked and not asked.same_history(now):
             raise CursorExpired("as_of is of another timeline of the database")
+        if asked and asked.erasures < now.erasures:
+            raise CursorExpired("lines were removed since as_of was given out")
         stack.enter_context(gone.reading(conn))
         yield Reader(conn, asked or now, now)
 
@@ -143,8 +162,10 @@ def begin(stack: contextlib.ExitStack, url: str, timeout_ms: int) -> tuple[psyco
         return conn, take_token(conn, timeout_ms)
     token, written = on_primary(timeout_ms)
     if replayed(conn, written):
-        conn.execute(TIMEOUT, [milliseconds(timeout_ms)])  # begins the transaction
-        return conn, token
+        row = conn.execute(ON_STANDBY, [milliseconds(timeout_ms)]).fetchone()  # begins the transaction
+        if row and row[0] == token.erasures:
+            return conn, token
+        conn.rollback()  # an erasure began after the token: this snapshot may see a part of it
     conn = stack.enter_context(pool(settings.DATABASE_URL).connection())
     return conn, take_token(conn, timeout_ms)
 
@@ -154,8 +175,9 @@ def take_token(conn: psycopg.Connection[Any], timeout_ms: int = 0) -> Token:
     row = conn.execute(TOKEN, [milliseconds(timeout_ms)]).fetchone()
     if row is None:
         raise Outage("log_origin is empty: run `manage.py migrate`")
-    horizon, in_progress, *rest, _ = row
-    return Token(horizon, tuple(seg for seg in in_progress if seg < horizon), *rest)
+    horizon, in_progress, *rest, hidden, _ = row
+    still_open = tuple(seg for seg in in_progress if seg < horizon)
+    return Token(horizon, still_open, *rest, tuple((source, upto) for source, upto in hidden))
 
 
 def milliseconds(timeout_ms: int) -> str:

@@ -62,7 +62,10 @@ SELECT (SELECT committed FROM log_segment WHERE rows > 0 ORDER BY seg DESC LIMIT
        (SELECT edition FROM log_origin), (SELECT days FROM log_class WHERE name = 'default')
 """
 # By the ledger: a source whose last line lies under a million of others still has lines.
-EVER = sql.SQL("SELECT EXISTS (SELECT FROM log_batch WHERE rows > 0 AND source = ANY(%s))")
+EVER = sql.SQL(
+    "SELECT EXISTS (SELECT FROM log_batch WHERE rows > 0 AND source = ANY(%s) AND NOT EXISTS"
+    " (SELECT FROM log_erased WHERE log_erased.source = log_batch.source AND log_batch.seg <= upto))"
+)
 
 
 def stored(scope: Scope) -> Stored:

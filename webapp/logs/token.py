@@ -29,6 +29,8 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     base: int  # and what is added to their ids
     time_us: int  # when it was given out, by the database's clock
     floor_us: int  # lines older than this are expired, and not in the set
+    erasures: int = 0  # the last one that had begun: once there is a later one the set is no more
+    hidden: tuple[tuple[int, int], ...] = ()  # of those not finished: source, and its last segment to go
 
     def encode(self) -> str:
         plain = msgspec.msgpack.encode(self)
