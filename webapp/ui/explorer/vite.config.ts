@@ -8,6 +8,7 @@ export default defineConfig({
     outDir: "../dist/explorer",
     emptyOutDir: true,
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // these know light-dark(); rewritten, it loses its scheme
     cssCodeSplit: false,
     modulePreload: false,
     rollupOptions: {

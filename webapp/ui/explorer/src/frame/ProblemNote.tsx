@@ -13,7 +13,7 @@ export function ProblemNote({ problem, onRetry }: Props) {
     <div className="problem-note" role="alert">
       <p>{first?.message ?? (known ? problem.detail : "This could not be shown.")}</p>
       {first?.hint && <p className="meta">{first.hint}</p>}
-      {onRetry && (
+      {onRetry && (!known || problem.transient) && (
         <button type="button" onClick={onRetry}>
           Try again
         </button>
