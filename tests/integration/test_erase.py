@@ -1,4 +1,4 @@
-"""Erasure takes one source's lines, all of them and no other, hides before it deletes, and counts what goes."""
+"""Erasure takes all lines of one source and no other, hides before it deletes, and counts what goes."""
 
 import threading
 from typing import Any

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 from django.conf import settings
 from psycopg import IsolationLevel, sql
@@ -175,9 +176,9 @@ def take_token(conn: psycopg.Connection[Any], timeout_ms: int = 0) -> Token:
     row = conn.execute(TOKEN, [milliseconds(timeout_ms)]).fetchone()
     if row is None:
         raise Outage("log_origin is empty: run `manage.py migrate`")
-    horizon, in_progress, *rest, hidden, _ = row
-    still_open = tuple(seg for seg in in_progress if seg < horizon)
-    return Token(horizon, still_open, *rest, tuple((source, upto) for source, upto in hidden))
+    horizon, in_progress, *rest, _ = row
+    token = Token(horizon, tuple(seg for seg in in_progress if seg < horizon), *rest)
+    return msgspec.structs.replace(token, hidden=tuple((source, upto) for source, upto in token.hidden))
 
 
 def milliseconds(timeout_ms: int) -> str:
