@@ -75,9 +75,10 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": parts.port or "",
-        "CONN_MAX_AGE": 60,
+        # The web serves each request in a thread of its own: nobody would find the connection again.
+        "CONN_MAX_AGE": 0 if ROLE == "web" else 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
+        "OPTIONS": {"connect_timeout": 5, "application_name": f"logboom {ROLE}"},
     }
 
 

@@ -1,4 +1,5 @@
-"""Who goes away takes his SQL with him: through granian, Django and psycopg, on every endpoint that reads."""
+"""The web's process: who goes away takes his SQL with him, on every endpoint that reads, and no connection
+stays behind."""
 
 import contextlib
 import http.client
@@ -52,6 +53,15 @@ def until(true: Callable[[], Any], what: str) -> None:
 
 def running(watcher: psycopg.Connection[Any]) -> int:
     row = watcher.execute(RUNNING).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def sessions(watcher: psycopg.Connection[Any]) -> int:
+    row = watcher.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'logboom web'"
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -149,6 +159,20 @@ def test_one_that_goes_takes_nobody_else_s_sql(web: Web, line: str, django_logs_
         until(lambda: running(watcher) == 1, "one reads on")
     assert stays.getresponse().status == 200
     stays.close()
+
+
+def test_no_connection_outlives_its_request_or_is_kept_by_a_stream(
+    web: Web, line: str, django_logs_url: str
+) -> None:
+    with psycopg.connect(django_logs_url, autocommit=True) as watcher:
+        streams = [web.ask("/api/v1/logs/tail") for _ in range(3)]
+        for stream in streams:
+            assert stream.getresponse().status == 200
+        for _ in range(5):
+            assert web.answer("/api/v1/me")[0] == 200
+        until(lambda: not sessions(watcher), "Django's connections are closed while tails run on")
+        for stream in streams:
+            stream.close()
 
 
 # ---- in one process ----

@@ -15,6 +15,7 @@ from datetime import UTC
 from typing import Any, cast
 
 import msgspec
+from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -119,6 +120,7 @@ class ExportView(Asked):
         if STREAMS.running >= MOST_EXPORTS:
             raise TooMany
         first, form = export.page(FIRST_MS), FORMS[values["format"]]()
+        close_old_connections()  # the one that knew the reader: a stream would keep it to its end
         answer = StreamingHttpResponse(
             stream(export, form, first, end_marker=values["end_marker"]),
             content_type=f"{form.media_type}; charset=utf-8",

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
+from django.db import close_old_connections
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
@@ -115,6 +116,7 @@ class TailView(APIView):
         cursor = arrivals.parse(place) if place else arrivals.now(ask, scope, ready)
         kind = request.accepted_renderer.media_type
         follower = Follower(ask, scope, ready, cursor, FORMS[kind])
+        close_old_connections()  # the one that knew the reader: a stream would keep it for minutes
         answer = StreamingHttpResponse(
             follower.stream(follower.look()), content_type=f"{kind}; charset=utf-8"
         )
