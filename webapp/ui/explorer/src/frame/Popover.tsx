@@ -5,11 +5,15 @@ interface Props {
   label: ReactNode;
   name: string; // for who cannot see the label
   className?: string;
+  open?: boolean; // given where a key opens it too
+  onOpen?: (open: boolean) => void;
   children: (close: () => void) => ReactNode;
 }
 
-export function Popover({ label, name, className = "", children }: Props) {
-  const [open, setOpen] = useState(false);
+export function Popover({ label, name, className = "", children, ...given }: Props) {
+  const own = useState(false);
+  const open = given.open ?? own[0];
+  const setOpen = given.onOpen ?? own[1];
   const held = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const close = () => {
@@ -23,7 +27,11 @@ export function Popover({ label, name, className = "", children }: Props) {
     };
     document.addEventListener("pointerdown", beside);
     return () => document.removeEventListener("pointerdown", beside);
-  }, [open]);
+  }, [open, setOpen]);
+  // By a click the focus is on the button, one Tab before the panel; by a key it is anywhere.
+  useEffect(() => {
+    if (given.open) held.current?.querySelector<HTMLElement>(".popover-panel button")?.focus();
+  }, [given.open]);
   const pressed = (event: KeyboardEvent) => {
     if (event.key !== "Escape" || !open) return;
     event.stopPropagation();
