@@ -12,6 +12,8 @@ import type { Address } from "../state/address";
 import { asked } from "./ask";
 
 const FIRST_PAGE = 100;
+// Bars of three pixels and more, on a large screen and on a small one.
+const BUCKETS = globalThis.innerWidth > 800 ? 120 : 60;
 const RESULTS = ["lines", "page", "histogram", "facets"];
 
 // ---- Run again: the same question, asked anew ----
@@ -57,7 +59,7 @@ export function useAsOf(address: Address): string {
   return lines.isPlaceholderData ? "" : (lines.data?.as_of ?? "");
 }
 
-export function useHistogram(address: Address, buckets = 60) {
+export function useHistogram(address: Address, buckets = BUCKETS) {
   const as_of = useAsOf(address);
   const params = { ...asked(address), as_of, by: address.by, buckets };
   return useQuery({

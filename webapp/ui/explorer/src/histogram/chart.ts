@@ -29,6 +29,7 @@ export interface Bar {
   width: number; // of the slot; the bar leaves a gap
   total: number;
   clipped: boolean; // the range begins or ends within this bucket
+  uncounted: boolean; // the time ran out before all of it was counted
   parts: Part[];
 }
 
@@ -44,16 +45,24 @@ export function classOf(series: Series, index: number, by: string): string {
   return by === "severity" ? `fill-${series.value}` : `fill-${index % 8}`;
 }
 
+export function nameOf({ kind, value }: Series): string {
+  if (kind === "other") return "other";
+  if (kind === "missing") return "none";
+  return value === "" ? "(empty)" : value;
+}
+
 export function bars(counted: Histogram, by: string, width: number, height: number): Bar[] {
   const start = Date.parse(counted.start);
   const span = Math.max(1, Date.parse(counted.end) - start);
+  const covered = counted.partial ? Date.parse(counted.covered?.start ?? counted.end) : start;
   const order = stacked(counted.series, by);
   const totals = counted.times.map((_, index) => sum(order, index));
   const most = Math.max(1, ...totals);
-  const place = (time: string) => (width * (Date.parse(time) - start)) / span;
+  // Whole pixels, so that every gap is one.
+  const place = (time: string) => Math.max(0, Math.round((width * (Date.parse(time) - start)) / span));
   return counted.times.map((from, index) => {
     const to = counted.times[index + 1] ?? counted.end;
-    const x = Math.max(0, place(from));
+    const x = Math.min(place(from), Math.max(0, width - LEAST_BAR - GAP));
     return {
       from,
       to,
@@ -61,9 +70,23 @@ export function bars(counted: Histogram, by: string, width: number, height: numb
       width: Math.max(LEAST_BAR + GAP, place(to) - x),
       total: totals[index] ?? 0,
       clipped: isClipped(from, to, counted.step),
+      uncounted: Date.parse(from) < covered,
       parts: parts(order, index, by, height / most, height),
     };
   });
+}
+
+export function barAt(drawn: readonly Bar[], x: number): Bar | undefined {
+  return drawn.findLast((bar) => x >= bar.x && x < bar.x + bar.width);
+}
+
+/** The range between two places, a millisecond at least. */
+export function timeAt(counted: Histogram, width: number, one: number, other: number): [string, string] {
+  const [start, end] = [Date.parse(counted.start), Date.parse(counted.end)];
+  const time = (place: number) => start + ((end - start) * Math.min(Math.max(place, 0), width)) / width;
+  const from = Math.floor(time(Math.min(one, other)));
+  const to = Math.max(from + 1, Math.ceil(time(Math.max(one, other))));
+  return [new Date(from).toISOString(), new Date(to).toISOString()];
 }
 
 function sum(series: readonly Series[], index: number): number {
@@ -91,10 +114,4 @@ function isClipped(from: string, to: string, step: string): boolean {
   // A day that loses an hour to summer time is whole.
   const spare = whole >= 86_400_000 ? 3_600_000 : 0;
   return Date.parse(to) - Date.parse(from) < whole - spare;
-}
-
-/** A few places along the axis that fall on buckets, not closer than 120 px. */
-export function ticks(found: readonly Bar[], width: number): Bar[] {
-  const every = Math.max(1, Math.ceil((found.length * 120) / Math.max(1, width)));
-  return found.filter((bar, index) => index % every === 0 && !bar.clipped);
 }

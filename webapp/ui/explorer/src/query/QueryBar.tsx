@@ -5,7 +5,7 @@
  * was found before stays. The box is a combobox: names and values are offered with their counts in the range.
  */
 import { useQueryClient } from "@tanstack/react-query";
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { runAgain } from "../data/results";
 import { type Address, go } from "../state/address";
 import { useKeys } from "../state/keys";
@@ -15,7 +15,7 @@ import { History } from "./History";
 import { Mistake } from "./Mistake";
 import { Offers } from "./Offers";
 import { useOffers } from "./offering";
-import { readable, useParsed } from "./parsed";
+import { NONE, readable, useParsed } from "./parsed";
 import { past, remember } from "./past";
 import "./query.css";
 
@@ -29,10 +29,17 @@ export function QueryBar({ address }: { address: Address }) {
   const box = useRef<HTMLTextAreaElement>(null);
   const list = useId();
   const offers = useOffers(address, word);
-  const mistakes = useParsed(text, address);
-  const run = useRun(address, setText);
+  const [refused, setRefused] = useState("");
+  const mistakes = useParsed(text, address, refused);
+  const run = useRun(address, setText, setRefused);
   const recall = useRecall(text, address.q, setText);
   useEffect(() => setText(address.q), [address.q]);
+  // Before the next key arrives, or it would be typed at the end.
+  const moveTo = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    if (moveTo.current !== null) box.current?.setSelectionRange(moveTo.current, moveTo.current);
+    moveTo.current = null;
+  });
   useKeys([
     { key: "/", label: "Into the query", group: "Search", run: () => entered(box.current) },
     { key: "h", label: "Earlier queries", group: "Search", run: () => setListed(true) },
@@ -48,7 +55,7 @@ export function QueryBar({ address }: { address: Address }) {
     const caret = word.from + put.length;
     setText(next);
     offerAt(next, caret);
-    requestAnimationFrame(() => box.current?.setSelectionRange(caret, caret));
+    moveTo.current = caret;
   };
   const start = (query: string) => {
     setWord(null);
@@ -115,20 +122,25 @@ export function QueryBar({ address }: { address: Address }) {
       <button type="button" className="primary query-run" onClick={() => start(text)}>
         Run
       </button>
-      <Mistake id={`${list}-said`} mistakes={mistakes} onFix={start} />
+      <Mistake id={`${list}-said`} mistakes={offers.length > 0 ? NONE : mistakes} onFix={start} />
       {listed && <History onClose={() => setListed(false)} onPick={start} />}
     </search>
   );
 }
 
 /** Runs a query that can be read; of one that cannot, the mistake is shown and the results stay. */
-function useRun(address: Address, setText: (text: string) => void): (query: string) => Promise<void> {
+function useRun(
+  address: Address,
+  setText: (text: string) => void,
+  setRefused: (text: string) => void,
+): (query: string) => Promise<void> {
   const client = useQueryClient();
   const asked = useRef("");
   return async (query: string) => {
     setText(query);
     asked.current = query;
     const good = await readable(client, query);
+    if (!good) setRefused(query);
     if (!good || asked.current !== query) return;
     remember(query);
     if (query === address.q) runAgain();

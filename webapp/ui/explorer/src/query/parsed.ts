@@ -11,22 +11,31 @@ import type { Address } from "../state/address";
 import { useSettled } from "./settled";
 
 const PAUSE_MS = 250;
+const END_PAUSE_MS = 1000; // what is wrong where one is still typing, one mostly knows
 const MOST_BYTES = 4096;
 const HELD_MS = 60_000;
-const NONE: Parsed = { errors: [], warnings: [], canonical: null };
+export const NONE: Parsed = { errors: [], warnings: [], canonical: null };
 
-export function useParsed(text: string, address: Address): Parsed {
+/** `refused`: what could not be run; its mistake is told at once, also at its end. */
+export function useParsed(text: string, address: Address, refused: string): Parsed {
   const settled = useSettled(text, PAUSE_MS);
   const { data } = useQuery({
     ...reading(settled),
     enabled: settled.trim() !== "" && tooLong(settled) === null,
   });
   const searched = useSearched(address);
+  const rested = useSettled(text, END_PAUSE_MS);
   const long = tooLong(text);
   if (long) return { ...NONE, errors: [long] };
   // What was said of another text says nothing of this one.
-  if (data && settled === text) return data;
+  if (data && settled === text)
+    return [rested, address.q, refused].includes(text) ? data : beforeEnd(data, text);
   return text === address.q ? searched : NONE;
+}
+
+function beforeEnd(parsed: Parsed, text: string): Parsed {
+  const end = [...text.trimEnd()].length;
+  return { ...parsed, errors: parsed.errors.filter(({ offset, length }) => offset + length < end) };
 }
 
 function useSearched(address: Address): Parsed {
