@@ -15,7 +15,7 @@ from django.conf import settings
 from ingest.errors import IngestError
 from webapp.access import publish
 from webapp.celery import app
-from webapp.logs import balance, editions, retention
+from webapp.logs import balance, catalogue, editions, retention
 from webapp.logs.errors import StoreError
 from workers import lifecycle
 from workers.database import Connection
@@ -58,6 +58,11 @@ def drop_expired() -> Report:
 def copy_minutes() -> Report:
     buffer = lifecycle.worker().buffer
     return _in_database(lambda connection: {"copied": balance.copy_minutes(buffer, connection)})
+
+
+@app.task(name="logs.catalogue")
+def fill_catalogue() -> Report:
+    return _in_database(lambda connection: catalogue.run(connection)._asdict())
 
 
 def _in_database(work: Callable[[Connection], Report], *, seconds: float | None = None) -> Report:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from webapp.logs import editions
+from webapp.logs import catalogue, editions
 from webapp.logs.errors import Busy, classify
 
 ERASE_LOCK = 0x10_6B0E  # advisory lock: one eraser at a time
@@ -111,6 +111,7 @@ def carry_out(conn: psycopg.Connection[Any], work: Work) -> Erased:
     for start in hours(conn):
         delete_slice(conn, work, start)
     delete_quarantine(conn, work)
+    catalogue.forget(conn, work.source)
     row = conn.execute(
         "UPDATE log_erased SET finished = now() WHERE id = %s RETURNING lines, quarantined", [work.id]
     ).fetchone()

@@ -147,6 +147,10 @@ WHERE log_segment.seg = oldest.seg AND oldest.committed < now() - %(ledger)s * i
   AND coalesce(oldest.time_max, 'epoch') < (SELECT min(floor) FROM log_class)
   AND oldest.seg < (SELECT max(seg) FROM log_segment)
 """
+OLD_FIELDS: LiteralString = """
+DELETE FROM log_field WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM log_field WHERE slot < (SELECT min(floor) FROM log_class) LIMIT %(chunk)s))
+"""
 OLD_MINUTES: LiteralString = """
 DELETE FROM log_minute WHERE (time, source, dialect) IN (
     SELECT time, source, dialect FROM log_minute WHERE time < now() - %(minutes)s * interval '1 day'
@@ -156,6 +160,6 @@ DELETE FROM log_minute WHERE (time, source, dialect) IN (
 
 def trim(conn: psycopg.Connection[Any]) -> None:
     values = {"chunk": CHUNK, "ledger": LEDGER_DAYS, "minutes": MINUTE_DAYS}
-    for statement in (OLD_BATCHES, OLD_QUARANTINE, OLD_SLOTS, OLD_SEGMENTS, OLD_MINUTES):
+    for statement in (OLD_BATCHES, OLD_QUARANTINE, OLD_SLOTS, OLD_FIELDS, OLD_SEGMENTS, OLD_MINUTES):
         while conn.execute(statement, values).rowcount:
             pass
