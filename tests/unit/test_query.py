@@ -96,6 +96,11 @@ EXAMPLES: list[tuple[str, Node]] = [
 MORE: list[tuple[str, Node]] = [
     ("a b OR c d", Or((And((word("a"), word("b"))), And((word("c"), word("d")))))),
     ("NOT a b", And((Not(word("a")), word("b")))),
+    ("x:{100 TO *] OR a", Or((attribute("x", above("100", False)), word("a")))),
+    (
+        "x:({100 TO *] OR a) OR b",
+        Or((Or((attribute("x", above("100", False)), attribute("x", exactly("a")))), word("b"))),
+    ),
     ("ERROR: x", And((word("ERROR:"), word("x")))),
     ("12:30:45", word("12:30:45")),
     ("https://example.com/x", word("https://example.com/x")),
