@@ -70,8 +70,9 @@ def migrate() -> list[str]:
 
 
 def producer() -> list[str]:
-    rate = str(env.number("DEMO_RATE", 5.0, least=0.01, most=100_000.0))
-    return [sys.executable, str(BASE / "logboom"), "produce", "--rate", rate]
+    rate = str(env.number("DEMO_RATE", 1.0, least=0.01, most=100_000.0))
+    story = str(env.integer("DEMO_STORY", 0, least=0))
+    return [sys.executable, str(BASE / "logboom"), "produce", "--rate", rate, "--story", story]
 
 
 ROLES: dict[str, Callable[[], list[str]]] = {

@@ -21,7 +21,7 @@ from webapp.access.models import Source
 from webapp.access.scope import Scope
 from webapp.api import params
 from webapp.api.reading import Reading, answers
-from webapp.logs import standing
+from webapp.logs import demo, standing
 
 KEPT_SECONDS = 1.0
 MOST_KEPT = 500  # answers, one a scope; beyond, all are forgotten
@@ -121,7 +121,7 @@ def made_for(scope: Scope) -> Callable[[], dict[str, Any]]:
             "sources": visible,
             "hidden_sources": every - visible,
             "version": webapp.__version__,
-            "demo": [],
+            "demo": [asdict(offer) for offer in demo.offers(scope)],
         }
 
     return made

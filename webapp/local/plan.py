@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from webapp import env, roles
 from webapp.local import installation, servers, timescale
@@ -179,9 +180,11 @@ def role_children(environment: Mapping[str, str]) -> list[Child]:
     ]
 
 
-def producer_child(environment: Mapping[str, str]) -> Child:
-    token = installation.read(installation.SECRETS)["demo_token"]
-    return role_child("producer", environment, LOGBOOM_URL=address(roles.INGEST_PORT), LOGBOOM_TOKEN=token)
+def producer_child(environment: Mapping[str, str], story: int) -> Child:
+    """`story`: which telling of the demo's story it gives first; 0 for none."""
+    token, url = installation.read(installation.SECRETS)["demo_token"], address(roles.INGEST_PORT)
+    child = role_child("producer", environment, LOGBOOM_URL=url, LOGBOOM_TOKEN=token)
+    return replace(child, argv=(*child.argv, "--story", str(story)))
 
 
 def answers(host: str, port: int, path: str = "/readyz") -> bool:

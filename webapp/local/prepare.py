@@ -36,9 +36,12 @@ def main() -> None:
         fits = admin()
         tokens()
         publish()
+        demo, story = state_of_demo()
     installation.write(
         RESULT,
         {
+            "demo": demo,
+            "story": story,
             "edition": edition(),
             "server": server(),
             "password_fits": fits,
@@ -144,6 +147,20 @@ def keep_token(secret: str, scope: str, source: "Source | None") -> None:
     value = models.token_value(token)
     token.save()
     installation.keep_secret(secret, value, replace=True)
+
+
+def state_of_demo() -> tuple[bool, int]:
+    """Whether its producer may send, and which telling of the story is to be begun or ended (0: none)."""
+    from ingest import directory, story_telling
+    from webapp.access.models import Source, Token
+    from webapp.logs import demo
+
+    kept = installation.read(installation.SECRETS)["demo_token"]
+    if Token.objects.get(digest=directory.digest(kept)).disabled:  # by `demo clear`
+        return False, 0
+    found = demo.standing(Source.objects.get(name=DEMO).pk)
+    begun_here = story_telling.journal_path(installation.VAR, found.telling).exists()
+    return True, found.telling if found.told_ns is None or begun_here else 0
 
 
 def publish() -> None:

@@ -1,8 +1,10 @@
 """What `make up` says once everything runs: the addresses, and the first line to send and to find."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
+from ingest.story import SEARCHES
 from webapp.local import installation, prepare
 
 EDITIONS = {
@@ -25,8 +27,17 @@ def text(facts: Mapping[str, Any], seconds: float, *, demo: bool) -> str:
         "  Then:  ./logboom search service:hello    ./logboom tail    ./logboom ship /var/log/*.log",
     ]
     if demo:
-        lines.append(f'  Demo lines are in source "{prepare.DEMO}"; `manage.py up --no-demo` starts without.')
+        lines.extend(story())
     return "\n".join([*lines, ""])
+
+
+def story() -> list[str]:
+    """The searches are those that the explorer offers, over all time."""
+    return [
+        '  The demo, in source "demo": a shop whose orders failed for six minutes. Find out why:',
+        *(f"    ./logboom search {quote(search)}" for _, search, _ in SEARCHES),
+        "  Remove it: ./logboom demo clear",
+    ]
 
 
 def row(left: str, right: str) -> str:

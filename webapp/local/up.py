@@ -131,8 +131,10 @@ class Local:
         for child in children:
             with step(f"{child.name} is ready"):
                 self.wait(child)
+        prepared = installation.read(prepare.RESULT)
+        self.demo = self.demo and prepared["demo"]
         if self.demo:
-            self.supervisor.start(producer := plan.producer_child(environment))
+            self.supervisor.start(producer := plan.producer_child(environment, prepared["story"]))
             self.wait(producer)
 
     def wait(self, child: Child) -> None:

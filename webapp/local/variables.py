@@ -68,6 +68,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "WORKER_HEALTH_PORT": "HEALTH_PORT of the worker.",
         "BEAT_HEALTH_PORT": "HEALTH_PORT of beat.",
         "DEMO_RATE": "Lines a second of the demo producer.",
+        "DEMO_STORY": "1: it first tells the demo's story, once for each VAR_DIR; 0: it does not.",
         "DEBIAN_MIRROR": "Where `make timescale` fetches Debian's packages.",
         "MAKE_BEGAN": "Set by make, so that the seconds that `make up` prints include the installation.",
         "TEST_TIMESCALE_ROOT": "For tests: a TimescaleDB root other than `VAR_DIR/timescale`.",
