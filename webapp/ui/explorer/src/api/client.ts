@@ -44,9 +44,18 @@ export function send<T>(method: "POST" | "PATCH", path: string, body: unknown): 
   });
 }
 
+/** An answer that is read as it comes. */
+export function opened(path: string, params: Params, init: RequestInit): Promise<Response> {
+  return answered(addressOf(path, params), init);
+}
+
 async function asked<T>(address: string, init: RequestInit): Promise<T> {
+  return (await (await answered(address, init)).json()) as T;
+}
+
+async function answered(address: string, init: RequestInit): Promise<Response> {
   const answer = await reached(address, init);
-  if (answer.ok) return (await answer.json()) as T;
+  if (answer.ok) return answer;
   if (answer.status === 401) logIn();
   throw await problemOf(answer);
 }

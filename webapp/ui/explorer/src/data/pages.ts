@@ -2,36 +2,39 @@
  * The lines of a search as one long list, of which only what is looked at is held.
  *
  * Each page is a query of its own, named by its cursor. A page that no row needs any more loses its observer, and
- * react-query forgets it after a while; its cursor stays, so that it comes back the same under the same as_of.
- * That bounds the memory however far a reader scrolls.
+ * react-query forgets it after some seconds; its cursor stays, so that it comes back the same under the same as_of.
+ * That bounds the memory however far a reader scrolls. Where the server's time ran out (a partial page) the list
+ * ends until its reader asks to go on: a rare word must not search a month by itself.
  */
 import { useQueries, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { get } from "../api/client";
 import type { Line, Page } from "../api/types";
 import type { Address } from "../state/address";
 import { asked } from "./ask";
+import { begun, inSight, type Known, learned, placeOf, startsOf } from "./known";
 import { useLines } from "./results";
 
 const PAGE = 1000;
-const HELD_MS = 20_000;
-
-/** What is known of the pages behind the first. */
-interface Known {
-  first: Page | undefined; // whose successors they are
-  counts: number[]; // lines of page 0, 1, ...
-  cursors: string[]; // of page 1, 2, ...
-}
+const HELD_MS = 5000;
+const COARSE = 100; // rows: sight that moves by less asks for nothing new
 
 export interface Pages {
   first: ReturnType<typeof useLines>;
   count: number; // lines that are known of
   more: boolean; // whether there are others behind them
+  full: boolean; // there are, and this list holds no more
+  stopped: Page["covered"] | undefined; // how far the last page looked, if its time ran out
+  busy: boolean; // a page is under way
   at: (index: number) => Line | undefined; // undefined: not held just now
+  find: (id: string) => number; // its index among the lines that are held, -1: not there
   look: (from: number, to: number) => void; // these rows are in sight
   failed: unknown; // why a page behind the first did not come
   retry: () => void;
-  further: () => Promise<Line[]>; // the next page that is not known yet
+  goOn: () => void; // behind the place where the time ran out
+  placeOf: (index: number) => number; // the page that this line is on
+  startOf: (place: number) => number;
+  page: (place: number) => Promise<Line[] | null>; // its lines, fetched if need be; null behind the last page
 }
 
 export function usePages(address: Address): Pages {
@@ -39,105 +42,80 @@ export function usePages(address: Address): Pages {
   const client = useQueryClient();
   const params = { ...asked(address), order: address.order };
   const page = first.data;
-  const [known, setKnown] = useState<Known>({ first: undefined, counts: [], cursors: [] });
+  const [kept, setKept] = useState<Known>(begun(undefined));
   const [sight, setSight] = useState<readonly [number, number]>([0, 0]);
-  const held = known.first === page ? known : begun(page);
+  const [beyond, setBeyond] = useState<Known | null>(null);
   const query = useRef(params);
   if (!first.isPlaceholderData) query.current = params;
 
-  const wanted = pagesIn(held, sight).filter((index) => index > 0);
-  const options = (index: number) => ({
-    queryKey: ["page", held.cursors[index - 1] ?? ""],
-    queryFn: ({ signal }: { signal: AbortSignal }) =>
-      get<Page>(
+  // What a call of `page` learned must be known to the next one, before anything was rendered.
+  const latest = useRef(kept);
+  const current = useCallback(() => (latest.current.first === page ? latest.current : begun(page)), [page]);
+  const teach = (place: number, answer: Page | undefined) => {
+    const next = learned(current(), place, answer);
+    if (next === latest.current) return;
+    latest.current = next;
+    setKept(next);
+  };
+
+  const known = current();
+  const wanted = inSight(known, sight, beyond === known).filter((place) => place > 0);
+  const options = (place: number) => ({
+    queryKey: ["page", known.cursors[place - 1] ?? ""],
+    queryFn: async ({ signal }: { signal: AbortSignal }) => {
+      const cursor = current().cursors[place - 1];
+      const found = await get<Page>(
         "logs/search",
-        { ...query.current, as_of: "", cursor: held.cursors[index - 1], limit: PAGE, count: "none" },
+        { ...query.current, as_of: "", cursor, limit: PAGE, count: "none" },
         signal,
-      ),
+      );
+      teach(place, found);
+      return found;
+    },
     gcTime: HELD_MS,
   });
   const answers = useQueries({ queries: wanted.map(options) });
 
-  useEffect(() => {
-    setKnown((before) =>
-      learned(
-        before.first === page ? before : begun(page),
-        wanted,
-        answers.map((a) => a.data),
-      ),
-    );
-  });
-
-  const starts = useMemo(() => startsOf(held.counts), [held.counts]);
-  const at = (index: number): Line | undefined => {
-    const place = placeOf(starts, index);
-    if (place === 0) return page?.logs[index];
-    return answers[wanted.indexOf(place)]?.data?.logs[index - (starts[place] ?? 0)];
-  };
+  const starts = useMemo(() => startsOf(known.counts), [known.counts]);
+  const held = (place: number) => (place === 0 ? page : answers[wanted.indexOf(place)]?.data);
   const look = useCallback((from: number, to: number) => {
-    setSight((before) => (before[0] === from && before[1] === to ? before : [from, to]));
+    const [low, high] = [Math.floor(from / COARSE) * COARSE, Math.ceil((to + 1) / COARSE) * COARSE];
+    setSight((before) => (before[0] === low && before[1] === high ? before : [low, high]));
   }, []);
   const broken = answers.find((answer) => answer.error);
+  const count = starts[known.counts.length] ?? 0;
+  const more = known.cursors.length === known.counts.length && known.counts.length > 0;
   return {
     first,
-    count: starts[held.counts.length] ?? 0,
-    more: held.cursors.length === held.counts.length && held.counts.length > 0,
-    at,
+    count,
+    more,
+    full: known.full,
+    stopped: more && known.partial ? known.covered : undefined,
+    busy: answers.some((answer) => answer.isFetching),
+    at: (index) => {
+      const place = placeOf(starts, index);
+      return held(place)?.logs[index - (starts[place] ?? 0)];
+    },
+    find: (id) => {
+      for (const place of [0, ...wanted]) {
+        const index = held(place)?.logs.findIndex((line) => line.id === id) ?? -1;
+        if (index !== -1) return index + (starts[place] ?? 0);
+      }
+      return -1;
+    },
     look,
     failed: broken?.error ?? null,
     retry: () => void broken?.refetch(),
-    further: async () => {
-      const index = held.counts.length;
-      if (held.cursors.length < index) return [];
-      const found = await client.fetchQuery(options(index));
-      setKnown((before) => learned(before.first === page ? before : begun(page), [index], [found]));
+    goOn: () => setBeyond(known),
+    placeOf: (index) => placeOf(starts, index),
+    startOf: (place) => startsOf(current().counts)[place] ?? 0,
+    page: async (place) => {
+      if (place === 0) return page?.logs ?? [];
+      const cursor = current().cursors[place - 1];
+      if (cursor === undefined || (current().full && place >= current().counts.length)) return null;
+      const found = await client.fetchQuery({ ...options(place), queryKey: ["page", cursor] });
+      teach(place, found);
       return found.logs;
     },
   };
-}
-
-function begun(first: Page | undefined): Known {
-  if (!first) return { first, counts: [], cursors: [] };
-  return { first, counts: [first.logs.length], cursors: first.next ? [first.next] : [] };
-}
-
-/** What the answers teach: how long their pages are, and where the next one begins. */
-export function learned(known: Known, indexes: number[], answers: (Page | undefined)[]): Known {
-  let { counts, cursors } = known;
-  for (const [order, index] of indexes.entries()) {
-    const page = answers[order];
-    if (!page || index !== counts.length) continue;
-    counts = [...counts, page.logs.length];
-    if (page.next) cursors = [...cursors, page.next];
-  }
-  return counts === known.counts ? known : { ...known, counts, cursors };
-}
-
-export function startsOf(counts: number[]): number[] {
-  const starts = [0];
-  for (const count of counts) starts.push((starts.at(-1) ?? 0) + count);
-  return starts;
-}
-
-function placeOf(starts: number[], index: number): number {
-  let low = 0;
-  let high = starts.length - 1;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if ((starts[middle] ?? 0) <= index) low = middle;
-    else high = middle;
-  }
-  return low;
-}
-
-/** The pages that these rows lie on; and the next one, when they come near to its beginning. */
-function pagesIn(known: Known, [from, to]: readonly [number, number]): number[] {
-  const starts = startsOf(known.counts);
-  const found: number[] = [];
-  for (let page = 0; page < known.counts.length; page += 1)
-    if ((starts[page] ?? 0) <= to && (starts[page + 1] ?? 0) > from) found.push(page);
-  const end = starts.at(-1) ?? 0;
-  if (known.cursors.length === known.counts.length && known.counts.length > 0 && to + PAGE / 2 > end)
-    found.push(known.counts.length);
-  return found;
 }

@@ -26,6 +26,12 @@ export function FieldTable({ line }: { line: Line }) {
               <Value field={name} value={value}>
                 {visible(value.slice(0, MOST)) || "(empty)"}
               </Value>
+              {value.length > MOST && (
+                <span className="meta">
+                  {" "}
+                  +{(value.length - MOST).toLocaleString("en")} characters: see JSON
+                </span>
+              )}
             </td>
           </tr>
         ))}

@@ -1,8 +1,8 @@
 /** All there is of one line, in place below its row: fields, JSON or the message alone, and how it came here. */
-import { useState } from "react";
+import { type KeyboardEvent, useId, useState } from "react";
 import type { Line } from "../api/types";
 import { copied } from "../frame/notices";
-import { linkOf } from "../share/commands";
+import { permalink } from "../share/commands";
 import { type Address, go } from "../state/address";
 import { FieldTable } from "./FieldTable";
 import { LongText } from "./LongText";
@@ -10,26 +10,21 @@ import { Provenance } from "./Provenance";
 import "./line.css";
 
 const TABS = ["Fields", "JSON", "Raw"] as const;
+type Tab = (typeof TABS)[number];
 
-export function LineDetail({ line, address }: { line: Line; address: Address }) {
-  const [tab, setTab] = useState<(typeof TABS)[number]>("Fields");
+interface Props {
+  line: Line;
+  address: Address;
+  marks?: RegExp | null;
+}
+
+export function LineDetail({ line, address, marks = null }: Props) {
+  const [tab, setTab] = useState<Tab>("Fields");
+  const name = useId();
   return (
     <section className="detail" aria-label="The line">
       <div className="detail-head">
-        <div role="tablist" aria-label="Form">
-          {TABS.map((name) => (
-            <button
-              key={name}
-              type="button"
-              role="tab"
-              className="quiet"
-              aria-selected={name === tab}
-              onClick={() => setTab(name)}
-            >
-              {name}
-            </button>
-          ))}
-        </div>
+        <Tabs tab={tab} onTab={setTab} name={name} />
         <span className="toolbar-space" />
         <button
           type="button"
@@ -42,34 +37,65 @@ export function LineDetail({ line, address }: { line: Line; address: Address }) 
         <button
           type="button"
           className="quiet"
-          onClick={() => void copied("Link to the line", permalink(line, address))}
+          onClick={() => void copied("Link to the line", permalink(window.location.origin, line, address))}
         >
           Copy link
         </button>
-        <button type="button" className="quiet" onClick={() => void copied("Line", JSON.stringify(line))}>
-          Copy JSON
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => void copied(tab === "JSON" ? "JSON" : "Message", textOf(tab, line))}
+        >
+          {tab === "JSON" ? "Copy JSON" : "Copy message"}
         </button>
         <button type="button" className="quiet" aria-label="Close the line" onClick={() => go({ line: "" })}>
           ✕
         </button>
       </div>
-      {tab === "Fields" && (
-        <>
-          <LongText text={line.message} />
-          <FieldTable line={line} />
-        </>
-      )}
-      {tab === "JSON" && <LongText text={JSON.stringify(line, null, 2)} />}
-      {tab === "Raw" && <LongText text={line.message} folded={false} />}
+      <div role="tabpanel" id={`${name}panel`} aria-labelledby={`${name}${tab}`}>
+        {tab === "Fields" && (
+          <>
+            <LongText text={line.message} marks={marks} />
+            <FieldTable line={line} />
+          </>
+        )}
+        {tab === "JSON" && <LongText text={textOf(tab, line)} folded={false} />}
+        {tab === "Raw" && <LongText text={line.message} folded={false} marks={marks} />}
+      </div>
       <Provenance line={line} tz={address.tz} />
     </section>
   );
 }
 
-/** Five minutes around it, and itself open: the line is found by its id whatever the search is. */
-function permalink(line: Line, address: Address): string {
-  const at = Date.parse(line.time);
-  const iso = (ms: number) => new Date(ms).toISOString();
-  const range = { start: iso(at - 150_000), end: iso(at + 150_000) };
-  return linkOf(window.location.origin, { ...address, line: line.id, live: false, context: "" }, range);
+function textOf(tab: Tab, line: Line): string {
+  return tab === "JSON" ? JSON.stringify(line, null, 2) : line.message;
+}
+
+function Tabs({ tab, onTab, name }: { tab: Tab; onTab: (tab: Tab) => void; name: string }) {
+  const moved = (event: KeyboardEvent<HTMLDivElement>) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const next = TABS[(TABS.indexOf(tab) + by + TABS.length) % TABS.length] as Tab;
+    onTab(next);
+    document.getElementById(name + next)?.focus();
+  };
+  return (
+    <div role="tablist" aria-label="Form" tabIndex={-1} onKeyDown={moved}>
+      {TABS.map((one) => (
+        <button
+          key={one}
+          id={name + one}
+          type="button"
+          role="tab"
+          className="quiet"
+          aria-selected={one === tab}
+          aria-controls={`${name}panel`}
+          tabIndex={one === tab ? 0 : -1}
+          onClick={() => onTab(one)}
+        >
+          {one}
+        </button>
+      ))}
+    </div>
+  );
 }

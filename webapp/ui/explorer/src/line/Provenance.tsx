@@ -22,7 +22,11 @@ export function Provenance({ line, tz }: { line: Line; tz: string }) {
   const apart = skew(line);
   return (
     <p className="provenance meta">
-      {apart && <span className="provenance-skew">⏱ {apart}</span>}
+      {apart && (
+        <span className={`provenance-skew provenance-${apart.way}`} title={apart.text}>
+          {apart.badge}
+        </span>
+      )}
       {line.received && <span>received {formatFull(line.received, tz)}</span>}
       {receipt?.stored_at && (
         <span>

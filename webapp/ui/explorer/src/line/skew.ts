@@ -1,15 +1,31 @@
-/** Whether the sender's clock and ours disagree, in words; "" when they agree or the line is merely late. */
+/** Whether the time of a line and the time it was received disagree, and which way. Null when they agree. */
 import type { Line } from "../api/types";
 
 const AGREE_MS = 60_000;
 
-export function skew(line: Line): string {
-  if (!line.received) return "";
+export interface Skew {
+  way: "ahead" | "behind";
+  text: string; // a whole sentence's worth, for a title
+  badge: string; // short
+}
+
+/** Behind can be a wrong clock or a line that was sent late: nobody here can tell which. Ahead is a wrong clock. */
+export function skew(line: Pick<Line, "time" | "received">): Skew | null {
+  if (!line.received) return null;
   const apart = Date.parse(line.time) - Date.parse(line.received);
-  if (apart > AGREE_MS) return `its time is ${lasting(apart)} ahead of when we received it`;
-  if (apart < -AGREE_MS)
-    return `its time is ${lasting(-apart)} before we received it: late, or a clock that is behind`;
-  return "";
+  if (Math.abs(apart) <= AGREE_MS || Number.isNaN(apart)) return null;
+  const by = lasting(Math.abs(apart));
+  if (apart > 0)
+    return {
+      way: "ahead",
+      badge: `sent with a clock ${by} ahead`,
+      text: `Sent with a clock ${by} ahead of ours`,
+    };
+  return {
+    way: "behind",
+    badge: `sent ${by} late, or with a clock behind`,
+    text: `Received ${by} after its own time: sent late, or with a clock that is behind`,
+  };
 }
 
 const UNITS: readonly [string, number][] = [

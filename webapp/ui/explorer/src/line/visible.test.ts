@@ -9,6 +9,8 @@ describe("text of strangers", () => {
     ["abc\u202edcba", "abc‹U+202E›dcba"],
     ["zero\u200bwidth\ufeff", "zero‹U+200B›width‹U+FEFF›"],
     ["\x9b2J", "‹U+009B›2J"],
+    ["flag\u{e0041}\u3164", "flag‹U+E0041›‹U+3164›"],
+    ["a\r\nb", "a␍\nb"],
     ["<script>alert(1)</script> 🙂", "<script>alert(1)</script> 🙂"],
   ])("%j is shown as %j", (text, shown) => expect(visible(text)).toBe(shown));
 });

@@ -3,16 +3,18 @@
  * is shown as a sign of its own. React escapes the rest; nothing here is ever markup.
  */
 
-// C0 and C1 controls but tab and line feed, bidirectional controls, zero-width and invisible characters.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-const HIDDEN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+// C0 and C1 controls but tab and line feed, bidirectional controls, zero-width and invisible characters, fillers,
+// and the tags that can hide a whole text behind a flag.
+const HIDDEN =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]|\u034f/gu;
 
 export function visible(text: string): string {
   return text.replace(HIDDEN, sign);
 }
 
 function sign(character: string): string {
-  const code = character.charCodeAt(0);
+  const code = character.codePointAt(0) ?? 0;
   if (code < 0x20) return String.fromCharCode(0x2400 + code); // ␛ and its kin
   if (code === 0x7f) return "␡";
   return `‹U+${code.toString(16).toUpperCase().padStart(4, "0")}›`;

@@ -1,4 +1,5 @@
 /** The names above the columns. Time turns the order of the whole set round. */
+import { visible } from "../line/visible";
 import { type Address, go } from "../state/address";
 
 export function Head({
@@ -27,8 +28,8 @@ export function Head({
         <span className="hidden">Severity</span>
       </span>
       {columns.map((field) => (
-        <span role="columnheader" className="row-cell" key={field} title={field}>
-          {field}
+        <span role="columnheader" className="row-cell" key={field} title={visible(field)}>
+          {visible(field)}
         </span>
       ))}
       <span role="columnheader" className="row-message">

@@ -14,9 +14,7 @@ export function Lines({ address }: { address: Address }) {
         <LogList address={address} covered={over} />
       </div>
       {address.live && <Tail address={address} />}
-      {!address.live && address.context && (
-        <ContextBand address={address} key={address.context + address.scope} />
-      )}
+      {!address.live && address.context && <ContextBand address={address} />}
     </div>
   );
 }

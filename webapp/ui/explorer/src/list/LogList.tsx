@@ -1,13 +1,15 @@
 /** The lines of a search. Older ones stay until newer ones are there; keys walk through the whole set. */
-import { useCallback, useEffect, useRef, useState } from "react";
-import { usePages } from "../data/pages";
-import { useHistogram } from "../data/results";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { Problem } from "../api/client";
+import { type Pages, usePages } from "../data/pages";
+import { runAgain, useHistogram } from "../data/results";
 import { Empty } from "../empty/Empty";
 import { ProblemNote } from "../frame/ProblemNote";
 import { LinkedLine } from "../line/LinkedLine";
 import type { Address } from "../state/address";
 import { useKeys } from "../state/keys";
-import { formatFull, spansDays } from "../time/show";
+import { dated } from "./dated";
+import { Foot, Partial, Skeleton, Stopped } from "./edges";
 import { Grid, type Scroll } from "./Grid";
 import { Toolbar } from "./Toolbar";
 import { useWalk } from "./walk";
@@ -22,26 +24,24 @@ export function LogList({ address, covered }: { address: Address; covered: boole
   const walk = useWalk({ pages, current, setCurrent, scroll, address });
   useKeys(covered ? [] : walk);
   const whole = useTotal(address, page?.total ?? null, page?.total_relation ?? null);
-  // Another set of lines begins at its beginning.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the page stands for the set
-  useEffect(() => {
-    place.current?.scrollTo({ top: 0 });
-    setCurrent(-1);
-  }, [page]);
+  useBeginning(pages, address.line, place, setCurrent);
+  const linked = useLinked(pages, address.line);
   const sight = useCallback((from: number, to: number) => pages.look(from, to), [pages.look]);
 
-  if (first.error && !page) return <ProblemNote problem={first.error} onRetry={() => void first.refetch()} />;
-  if (!page) return <Skeleton />;
+  const again = () => void first.refetch();
+  const halted = first.fetchStatus === "idle" && !first.error && (!page || first.isPlaceholderData);
+  if (first.error && !page) return <ProblemNote problem={first.error} onRetry={again} />;
+  if (!page) return halted ? <Stopped older={false} onAgain={again} /> : <Skeleton />;
   const lines = page.logs;
-  const empty = lines.length === 0 && !page.next && !first.isPlaceholderData;
+  const old = first.isPlaceholderData && !first.error && !halted;
+  const empty = pages.count === 0 && !pages.more && !first.isPlaceholderData;
   return (
-    <div className={first.isPlaceholderData && !first.error ? "loglist stale" : "loglist"}>
-      <Toolbar address={address} asOf={page.as_of} total={whole} />
-      {first.error && <ProblemNote problem={first.error} onRetry={() => void first.refetch()} />}
-      {page.partial && <Partial covered={page.covered} tz={address.tz} onMore={() => void pages.further()} />}
-      {address.line && !lines.some((line) => line.id === address.line) && (
-        <LinkedLine address={address} held={(id) => holds(pages, id)} />
-      )}
+    <div className={old ? "loglist stale" : "loglist"} aria-busy={old}>
+      <Toolbar address={address} asOf={first.isPlaceholderData ? "" : page.as_of} total={whole} />
+      {first.error && <ProblemNote problem={first.error} onRetry={again} />}
+      {halted && <Stopped older onAgain={again} />}
+      {pages.stopped !== undefined && <Partial pages={pages} address={address} />}
+      {linked && <LinkedLine address={address} />}
       {empty ? (
         <Empty address={address} />
       ) : (
@@ -52,17 +52,47 @@ export function LogList({ address, covered }: { address: Address; covered: boole
           total={whole ?? -1}
           at={pages.at}
           sample={lines}
-          dated={dated(lines[0]?.time, lines.at(-1)?.time, address)}
+          set={page}
+          dated={dated(lines[0]?.time, lines.at(-1)?.time, address.tz)}
           current={current}
           place={place}
           scroll={scroll}
           onPick={setCurrent}
           onSight={sight}
-          foot={<Foot more={pages.more} failed={pages.failed} onRetry={pages.retry} />}
+          foot={<Foot pages={pages} onRetry={expired(pages.failed) ? runAgain : pages.retry} />}
         />
       )}
     </div>
   );
+}
+
+/** A cursor lives an hour: behind that only a new search goes on. */
+function expired(problem: unknown): boolean {
+  return problem instanceof Problem && problem.status === 410;
+}
+
+/** Another set of lines begins at its beginning, or at the line that its link is about. */
+function useBeginning(
+  pages: Pages,
+  line: string,
+  place: RefObject<HTMLDivElement | null>,
+  setCurrent: (index: number) => void,
+): void {
+  const page = pages.first.data;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the page stands for the set
+  useEffect(() => {
+    place.current?.scrollTo({ top: 0 });
+    setCurrent(line ? pages.find(line) : -1);
+  }, [page]);
+}
+
+/** Whether the open line is one that a link brought: it was never seen among the lines of this set. */
+function useLinked(pages: Pages, line: string): boolean {
+  const seen = useRef({ set: pages.first.data, line: "" });
+  const set = pages.first.data;
+  if (seen.current.set !== set || (line && line !== seen.current.line && pages.find(line) !== -1))
+    seen.current = { set, line: line && pages.find(line) !== -1 ? line : "" };
+  return line !== "" && seen.current.line !== line;
 }
 
 /** The number of lines where it is known exactly. */
@@ -71,52 +101,4 @@ function useTotal(address: Address, total: number | null, relation: string | nul
   if (relation === "eq") return total;
   if (!counted.data || counted.isPlaceholderData || counted.data.partial) return null;
   return counted.data.total;
-}
-
-function holds(pages: ReturnType<typeof usePages>, id: string): boolean {
-  for (let index = 0; index < pages.count; index += 1) if (pages.at(index)?.id === id) return true;
-  return false;
-}
-
-function dated(one: string | undefined, other: string | undefined, { tz }: Address): boolean {
-  if (!one || !other) return false;
-  const now = new Date().toISOString();
-  return spansDays(one, other, tz) || spansDays(one, now, tz);
-}
-
-function Partial(props: {
-  covered: { start: string | null; end: string | null } | null;
-  tz: string;
-  onMore: () => void;
-}) {
-  const { covered, tz, onMore } = props;
-  const start = covered?.start ? formatFull(covered.start, tz) : "the beginning";
-  const end = covered?.end ? formatFull(covered.end, tz) : "now";
-  return (
-    <div className="loglist-partial" role="status">
-      <p>
-        The time ran out: looked through {start} to {end}. Older lines may match too.
-      </p>
-      <button type="button" onClick={onMore}>
-        Go on
-      </button>
-    </div>
-  );
-}
-
-function Foot({ more, failed, onRetry }: { more: boolean; failed: unknown; onRetry: () => void }) {
-  if (failed) return <ProblemNote problem={failed} onRetry={onRetry} />;
-  return <p className="loglist-foot meta">{more ? "more lines are coming…" : "That is all of them."}</p>;
-}
-
-const WIDTHS = ["62%", "48%", "71%", "55%", "66%", "40%", "58%", "74%", "45%", "63%", "52%", "69%"];
-
-function Skeleton() {
-  return (
-    <div className="loglist-skeleton" aria-hidden="true">
-      {WIDTHS.map((width) => (
-        <div key={width} className="skeleton" style={{ width }} />
-      ))}
-    </div>
-  );
 }

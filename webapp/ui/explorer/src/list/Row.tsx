@@ -24,6 +24,7 @@ export interface Look {
   columns: readonly string[];
   wrap: boolean;
   marks: RegExp | null;
+  name: string; // of the grid: rows are pointed at by it and their number
 }
 
 interface Props {
@@ -32,30 +33,35 @@ interface Props {
   look: Look;
   current: boolean;
   open: boolean;
+  centre: boolean;
   onOpen: (line: Line, index: number) => void;
 }
 
-export const Row = memo(function Row({ line, index, look, current, open, onOpen }: Props) {
+export const Row = memo(function Row({ line, index, look, current, open, centre, onOpen }: Props) {
   const level = line.severity ?? "none";
-  const state = `${current ? " row-current" : ""}${open ? " row-opened" : ""}${look.wrap ? " row-wrap" : ""}`;
+  const states = [
+    current && "row-current",
+    open && "row-opened",
+    centre && "row-centre",
+    look.wrap && "row-wrap",
+  ];
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: Enter opens the current row, for the whole grid
     <div
       role="row"
+      id={`${look.name}${index}`}
       tabIndex={-1}
-      className={`row level-bar-${level}${state}`}
+      className={`row level-bar-${level} ${states.filter(Boolean).join(" ")}`}
       aria-rowindex={index + 2}
       aria-selected={current}
-      onClick={() => onOpen(line, index)}
+      aria-expanded={open}
+      aria-current={centre || undefined}
+      onClick={() => marked() || onOpen(line, index)}
     >
       <span role="gridcell" className="row-time" title={line.time}>
         {look.dated && <span className="row-date">{formatDate(line.time, look.tz).slice(5)} </span>}
         {formatMillis(line.time, look.tz)}
-        {skew(line) && (
-          <span className="row-skew" title={skew(line)}>
-            ⏱
-          </span>
-        )}
+        <Clock line={line} />
       </span>
       <span role="gridcell" className={`row-level level-${level}`} title={line.severity ?? "no severity"}>
         {LETTERS[level] ?? "·"}
@@ -72,10 +78,29 @@ export const Row = memo(function Row({ line, index, look, current, open, onOpen 
   );
 });
 
+/** Whoever draws over a text wants to copy it, not to open the line. */
+function marked(): boolean {
+  return window.getSelection()?.type === "Range";
+}
+
+/** A sign that the sender's clock and ours disagree: up for ahead, down for behind or late. */
+function Clock({ line }: { line: Line }) {
+  const apart = skew(line);
+  if (!apart) return null;
+  return (
+    <span
+      className={`row-clock row-clock-${apart.way}`}
+      role="img"
+      aria-label={apart.text}
+      title={apart.text}
+    />
+  );
+}
+
 function Cell({ field, value }: { field: string; value: string | null }) {
   if (value === null) return null;
   return (
-    <Value field={field} value={value}>
+    <Value field={field} value={value} tabIndex={-1}>
       {visible(value.slice(0, CELL))}
     </Value>
   );

@@ -1,9 +1,10 @@
 /** What can be done with the whole list: its columns, its form, its file, its link. */
 import { Popover } from "../frame/Popover";
 import { Share } from "../share/Share";
-import { type Address, go } from "../state/address";
+import type { Address } from "../state/address";
 import { prefer, usePreferences } from "../state/preferences";
 import { Columns } from "./Columns";
+import { turnWrap } from "./walk";
 
 interface Props {
   address: Address;
@@ -13,10 +14,6 @@ interface Props {
 
 export function Toolbar({ address, asOf, total }: Props) {
   const density = usePreferences().density ?? "compact";
-  const wrap = () => {
-    go({ wrap: !address.wrap });
-    prefer({ wrap: !address.wrap });
-  };
   return (
     <div className="toolbar" role="toolbar" aria-label="The list">
       <Popover label="Columns ▾" name="Columns">
@@ -27,7 +24,7 @@ export function Toolbar({ address, asOf, total }: Props) {
         className="quiet"
         aria-pressed={address.wrap}
         title="Wrap long lines (w)"
-        onClick={wrap}
+        onClick={() => turnWrap(address)}
       >
         Wrap
       </button>

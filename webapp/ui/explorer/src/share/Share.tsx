@@ -1,36 +1,52 @@
 /** The file of a search, and the search itself for somebody else: link, curl, terminal. */
+import { useState } from "react";
 import { addressOf } from "../api/client";
 import { asked } from "../data/ask";
 import { useHistogram } from "../data/results";
-import { copied } from "../frame/notices";
+import { copied, notify } from "../frame/notices";
 import { Popover } from "../frame/Popover";
 import type { Address } from "../state/address";
 import { useKeys } from "../state/keys";
-import { asCommand, asCurl, linkOf } from "./commands";
+import { asCommand, asCurl, isRelative, linkOf } from "./commands";
 import "./share.css";
 
 interface Props {
   address: Address;
-  asOf: string;
+  asOf: string; // "": other lines than those asked for are still in sight
   total: number | null;
 }
 
 export function Share({ address, asOf, total }: Props) {
+  const [open, setOpen] = useState(false);
   const counted = useHistogram(address);
   const origin = window.location.origin;
   const range = counted.isPlaceholderData ? undefined : counted.data;
   const relative = () => void copied("Link", linkOf(origin, address));
-  const frozen = () =>
-    range &&
+  const frozen = () => {
+    if (!range || !asOf) return notify("Wait until it is counted: only then the range is known");
     void copied("Frozen link", linkOf(origin, address, { start: range.start, end: range.end, as_of: asOf }));
-  useKeys([{ key: "y", label: "Copy a link to this search", group: "View", run: relative }]);
+  };
+  // Where nothing is relative there is nothing to ask.
+  const keyed = () => (isRelative(address) ? setOpen(!open) : relative());
+  useKeys([{ key: "y", label: "Copy a link to this search", group: "View", run: keyed }]);
   return (
     <>
-      <Popover label="Share ▾" name="Share" className="popover-right">
+      <Popover label="Share ▾" name="Share" className="popover-right" open={open} onOpen={setOpen}>
         {(close) => (
           <ul className="share">
-            <Entry label="Copy link" hint="times stay relative (y)" run={relative} close={close} />
-            <Entry label="Copy frozen link" hint="these very lines, for an hour" run={frozen} close={close} />
+            {isRelative(address) ? (
+              <>
+                <Entry label="Copy link, keep relative" hint="times move on" run={relative} close={close} />
+                <Entry
+                  label="Copy link, freeze"
+                  hint="range fixed, lines for an hour"
+                  run={frozen}
+                  close={close}
+                />
+              </>
+            ) : (
+              <Entry label="Copy link" hint="y" run={relative} close={close} />
+            )}
             <Entry
               label="Copy as curl"
               hint="with $LOGBOOM_TOKEN"
@@ -39,37 +55,41 @@ export function Share({ address, asOf, total }: Props) {
             />
             <Entry
               label="Copy as command"
-              hint="for the terminal"
-              run={() => void copied("Command", asCommand(address))}
+              hint={address.live ? "logboom tail" : "logboom search"}
+              run={() => void copied("Command", asCommand(address, range))}
               close={close}
             />
           </ul>
         )}
       </Popover>
       <Popover label="Export ▾" name="Export" className="popover-right">
-        {(close) => (
-          <ul className="share">
-            {(["ndjson", "csv"] as const).map((format) => (
-              <li key={format}>
-                <a
-                  href={addressOf("logs/export", {
-                    ...asked(address),
-                    as_of: asOf,
-                    order: address.order,
-                    format,
-                  })}
-                  download
-                  onClick={close}
-                >
-                  <span>{format === "csv" ? "CSV" : "JSON lines"}</span>
-                  <span className="meta">{total === null ? "" : `${total.toLocaleString("en")} lines`}</span>
-                </a>
-              </li>
-            ))}
-          </ul>
-        )}
+        {(close) => <Files address={address} asOf={asOf} total={total} close={close} />}
       </Popover>
     </>
+  );
+}
+
+const FORMATS = [
+  ["ndjson", "JSON lines"],
+  ["csv", "CSV"],
+] as const;
+
+/** What is exported is what is shown: the same question under the same as_of. */
+function Files({ address, asOf, total, close }: Props & { close: () => void }) {
+  const params = { ...asked(address), as_of: asOf, order: address.order };
+  const count = total === null ? "every line" : `${total.toLocaleString("en")} lines`;
+  return (
+    <ul className="share">
+      {FORMATS.map(([format, label]) => (
+        <li key={format}>
+          <a href={addressOf("logs/export", { ...params, format })} download onClick={close}>
+            <span>{label}</span>
+            <span className="meta">{count}</span>
+          </a>
+        </li>
+      ))}
+      <li className="share-note meta">A last line in the file says whether it is complete.</li>
+    </ul>
   );
 }
 

@@ -58,6 +58,7 @@ function pressed(event: KeyboardEvent): void {
   const found = keys.findLast((key) => key.key === event.key);
   if (!found) return;
   if (inText(event.target) && !found.inText) return;
+  if (event.key === "Enter" && presses(event.target)) return;
   if (event.key.length === 1 && preference("single_keys") === false) return;
   event.preventDefault();
   found.run(event);
@@ -66,4 +67,9 @@ function pressed(event: KeyboardEvent): void {
 function inText(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+}
+
+/** Enter on a button or a link is that one's own. */
+function presses(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("a[href], button, summary") !== null;
 }

@@ -8,9 +8,10 @@ export interface Tailed {
   held: Line[]; // arrived while paused
   let_go: number; // lines that the bound took out of sight; they are stored, and a search finds them
   missed: number; // lines that the server left out because this page was too slow
+  gaps: number; // how often it did
 }
 
-export const NOTHING: Tailed = { lines: [], held: [], let_go: 0, missed: 0 };
+export const NOTHING: Tailed = { lines: [], held: [], let_go: 0, missed: 0, gaps: 0 };
 
 export function arrived(tailed: Tailed, lines: readonly Line[], paused: boolean): Tailed {
   const name = paused ? "held" : "lines";

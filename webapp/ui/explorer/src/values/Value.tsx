@@ -8,9 +8,10 @@ interface Props {
   field: string;
   value: string;
   children?: ReactNode; // how it is shown, if not as it is
+  tabIndex?: number; // -1 in rows: a list must not be a thousand stops, and Enter opens the line
 }
 
-export function Value({ field, value, children }: Props) {
+export function Value({ field, value, children, tabIndex }: Props) {
   const { q } = useAddress();
   const clicked = (event: MouseEvent<HTMLButtonElement>) => {
     event.stopPropagation();
@@ -18,7 +19,7 @@ export function Value({ field, value, children }: Props) {
     else openMenu({ field, value, anchor: event.currentTarget });
   };
   return (
-    <button type="button" className="value" aria-haspopup="menu" onClick={clicked}>
+    <button type="button" className="value" aria-haspopup="menu" tabIndex={tabIndex} onClick={clicked}>
       {children ?? value}
     </button>
   );
