@@ -324,6 +324,15 @@ def test_a_token_that_cannot_be_is_refused_by_name(
     assert Token.objects.count() == 1 and Source.objects.count() == 1
 
 
+def test_where_a_name_is_taken_a_free_one_is_offered(boss: Client, shop: Source) -> None:
+    for name in ("x", "x 2", "y" * 100):
+        create_token(name, "ingest", source=shop)
+    for name, free in (("x", "x 3"), ("y" * 100, "y" * 92 + " 2")):
+        (error,) = post(boss, TOKENS, {"name": name, "source": "shop"}).json()["errors"]
+        assert error["fix"] == free
+        assert post(boss, TOKENS, {"name": free, "source": "shop"}).status_code == 201
+
+
 def test_without_its_secret_a_foreign_page_changes_nothing(ann: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(ann)

@@ -4,6 +4,7 @@ The same rights as in the admin: who is no superuser can hand out no more than h
 that is not there yet is made if he may make sources, and its maker may read it.
 """
 
+from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -15,18 +16,20 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from webapp.access.models import Grant, Source, create_token
+from webapp.access.models import Grant, Source, Token, create_token
 from webapp.access.scope import for_user
 from webapp.api import params
-from webapp.api.problems import BadParams
+from webapp.api.problems import BadParams, complaint
 from webapp.api.reading import Reading, problems
+from webapp.logs.mending import Note
 
 NOT_YOURS = "You may not make tokens. Ask whoever runs Logboom."
-TAKEN = "There is a token of this name."
+LONGEST_NAME = 100
+ROOM = 8  # for a number behind it
 
 
 class TokenParams(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=100, help_text="What tells it from others in the list.")
+    name = serializers.CharField(max_length=LONGEST_NAME, help_text="What tells it from others in the list.")
     source = serializers.CharField(max_length=100, help_text="Where its lines go.")  # type: ignore[assignment]
     scope = serializers.ChoiceField(["ingest"], default="ingest", help_text="Others are made in the admin.")
 
@@ -63,9 +66,9 @@ def made(user: User, name: str, source_name: str) -> str:
             source = source_for(user, source_name)
             return create_token(name, "ingest", source=source, created_by=user)[1]
     except ValidationError as error:
-        raise refused(error) from error
+        raise refused(error, name) from error
     except IntegrityError as error:  # somebody else made the same, just now
-        raise params.refused("bad_value", "name", TAKEN) from error
+        raise taken(name) from error
 
 
 def source_for(user: User, name: str) -> Source:
@@ -91,6 +94,16 @@ def new_source(user: User, name: str) -> Source:
     return source
 
 
-def refused(error: ValidationError) -> BadParams:
-    taken = "name" in getattr(error, "error_dict", {})
-    return params.refused("bad_value", "name", TAKEN if taken else error.messages[0])
+def refused(error: ValidationError, name: str) -> BadParams:
+    if "name" in getattr(error, "error_dict", {}):
+        return taken(name)
+    return params.refused("bad_value", "name", error.messages[0])
+
+
+def taken(name: str) -> BadParams:
+    """With a name that is free."""
+    stem = name[: LONGEST_NAME - ROOM]
+    known = set(Token.objects.filter(name__startswith=stem).values_list("name", flat=True))
+    free = next(f"{stem} {number}" for number in count(2) if f"{stem} {number}" not in known)
+    note = Note(0, len(name), "There is a token of this name.", None, free)
+    return BadParams("bad_value", [complaint("name", note)])
