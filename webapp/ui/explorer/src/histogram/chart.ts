@@ -80,12 +80,14 @@ export function barAt(drawn: readonly Bar[], x: number): Bar | undefined {
   return drawn.findLast((bar) => x >= bar.x && x < bar.x + bar.width);
 }
 
-/** The range between two places, a millisecond at least. */
+/** The range between two places, to the second or the minute where a pixel is longer than that. */
 export function timeAt(counted: Histogram, width: number, one: number, other: number): [string, string] {
   const [start, end] = [Date.parse(counted.start), Date.parse(counted.end)];
-  const time = (place: number) => start + ((end - start) * Math.min(Math.max(place, 0), width)) / width;
-  const from = Math.floor(time(Math.min(one, other)));
-  const to = Math.max(from + 1, Math.ceil(time(Math.max(one, other))));
+  const pixel = (end - start) / Math.max(1, width);
+  const unit = pixel >= 60_000 ? 60_000 : pixel >= 1000 ? 1000 : 1;
+  const time = (place: number) => start + pixel * Math.min(Math.max(place, 0), width);
+  const from = Math.floor(time(Math.min(one, other)) / unit) * unit;
+  const to = Math.max(from + unit, Math.ceil(time(Math.max(one, other)) / unit) * unit);
   return [new Date(from).toISOString(), new Date(to).toISOString()];
 }
 

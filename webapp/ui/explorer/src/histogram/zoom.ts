@@ -13,11 +13,17 @@ interface Step {
 
 let steps: Step[] = [];
 
-export function zoom(address: Address, start: string, end: string): void {
+export function zoom(address: Address, from: string, to: string): void {
   const { q } = address;
+  const [start, end] = [shortest(from), shortest(to)];
   const before = { start: address.start, end: address.end };
   go({ start, end, as_of: "", live: false, context: "" });
   steps.push({ before, after: { start, end }, q, depth: window.history.length });
+}
+
+/** Without digits that say nothing, for the address. */
+function shortest(time: string): string {
+  return time.replace(/\.(\d*?)0*Z$/, (_, digits: string) => (digits ? `.${digits}Z` : "Z"));
 }
 
 /** Where the zoom was the last step, the way out is the way back; otherwise the range alone is put back. */

@@ -19,8 +19,6 @@ import { NONE, readable, useParsed } from "./parsed";
 import { past, remember } from "./past";
 import "./query.css";
 
-const MOST_ROWS = 6;
-
 export function QueryBar({ address }: { address: Address }) {
   const [text, setText] = useState(address.q);
   const [word, setWord] = useState<Word | null>(null);
@@ -84,33 +82,35 @@ export function QueryBar({ address }: { address: Address }) {
   return (
     <search className="query">
       <div className="query-box">
-        <Highlight text={text} mistake={mistakes.errors[0]} />
-        <textarea
-          ref={box}
-          className="mono"
-          aria-label="Query"
-          role="combobox"
-          aria-expanded={offers.length > 0}
-          aria-controls={list}
-          aria-autocomplete="list"
-          aria-activedescendant={picked >= 0 ? `${list}-${picked}` : undefined}
-          aria-invalid={mistakes.errors.length > 0}
-          aria-describedby={`${list}-said`}
-          rows={Math.min(MOST_ROWS, text.split("\n").length)}
-          spellCheck={false}
-          autoComplete="off"
-          autoCapitalize="none"
-          placeholder="timeout service:api severity:>=warn"
-          value={text}
-          onChange={(event) => {
-            setText(event.target.value);
-            recall.forget();
-            offerAt(event.target.value, event.target.selectionStart);
-          }}
-          onKeyDown={pressed}
-          onClick={() => setWord(null)}
-          onBlur={() => setWord(null)}
-        />
+        <div className="query-text">
+          <Highlight text={text} mistake={mistakes.errors[0]} />
+          <textarea
+            ref={box}
+            className="mono"
+            aria-label="Query"
+            role="combobox"
+            aria-expanded={offers.length > 0}
+            aria-controls={list}
+            aria-autocomplete="list"
+            aria-activedescendant={picked >= 0 ? `${list}-${picked}` : undefined}
+            aria-invalid={mistakes.errors.length > 0}
+            aria-describedby={`${list}-said`}
+            rows={1}
+            spellCheck={false}
+            autoComplete="off"
+            autoCapitalize="none"
+            placeholder="timeout service:api severity:>=warn"
+            value={text}
+            onChange={(event) => {
+              setText(event.target.value);
+              recall.forget();
+              offerAt(event.target.value, event.target.selectionStart);
+            }}
+            onKeyDown={pressed}
+            onClick={() => setWord(null)}
+            onBlur={() => setWord(null)}
+          />
+        </div>
         <Offers
           id={list}
           offers={offers}
