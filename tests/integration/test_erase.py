@@ -8,10 +8,10 @@ import pytest
 
 from ingest.record import Reject
 from tests.rows import NOW_US, record, unit
-from webapp.logs import editions, erase, store
+from webapp.logs import catalogue, editions, erase, store
 from webapp.logs.erase import Erased
 from webapp.logs.errors import Busy, CursorExpired
-from webapp.logs.snapshot import between, reading, sql, visible
+from webapp.logs.snapshot import between, reading, sql, take_token, visible
 
 DAY_US = 86_400_000_000
 DEMO, OTHER = 7, 8
@@ -188,6 +188,18 @@ def test_other_senders_store_while_lines_are_erased(any_database_url: str) -> No
         sender.join()
         assert sent[0] > 0
         assert stored(conn) == {OTHER: 6 + sent[0]}
+
+
+def test_a_step_of_the_catalogue_that_saw_the_lines_cannot_count_them_in_afterwards(
+    database_url: str,
+) -> None:
+    with store.connect(database_url) as slow, store.connect(database_url) as conn:
+        fill(conn)
+        slow.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        token = take_token(slow)
+        erase.erase(conn, DEMO)
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            catalogue.edge(slow, token, lock=True)
 
 
 def test_two_erasers_do_not_meet(database_url: str) -> None:

@@ -244,5 +244,10 @@ def places(conn: psycopg.Connection[Any], taken: Sequence[Segment]) -> tuple[lis
 
 
 def forget(conn: psycopg.Connection[Any], source: int) -> None:
-    """A source was erased: nothing of its lines stays, not even an example."""
-    conn.execute("DELETE FROM log_field WHERE source = %s", [source])
+    """A source was erased: nothing of its lines stays, not even an example.
+
+    The edge is written though it stays: a step whose snapshot is older cannot count them in any more.
+    """
+    with conn.transaction():
+        conn.execute("UPDATE log_catalogue SET horizon = horizon")
+        conn.execute("DELETE FROM log_field WHERE source = %s", [source])

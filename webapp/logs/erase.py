@@ -11,7 +11,7 @@ answer was lost, must not bring its lines back. So stored = to be found + expire
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ ERASE_LOCK = 0x10_6B0E  # advisory lock: one eraser at a time
 SLICE = timedelta(hours=1)
 QUARANTINE_CHUNK = 5_000
 OLDER_SECONDS = 30.0  # for transactions that began before the erasure; a worker's end within 8 s
-TRIES, PAUSE_SECONDS = 5, 1.0  # retention may hold a day for a moment
+TRIES, PAUSE_SECONDS = 5, 1.0
 
 
 class Work(NamedTuple):
@@ -108,10 +108,10 @@ def begin(conn: psycopg.Connection[Any], source: int) -> Work:
 
 def carry_out(conn: psycopg.Connection[Any], work: Work) -> Erased:
     wait_for_older(conn, work)
+    patiently(lambda: catalogue.forget(conn, work.source))
     for start in hours(conn):
         delete_slice(conn, work, start)
     delete_quarantine(conn, work)
-    catalogue.forget(conn, work.source)
     row = conn.execute(
         "UPDATE log_erased SET finished = now() WHERE id = %s RETURNING lines, quarantined", [work.id]
     ).fetchone()
@@ -156,9 +156,14 @@ UPDATE log_erased SET lines = lines + (SELECT count(*) FROM gone) WHERE id = %(i
 def delete_slice(conn: psycopg.Connection[Any], work: Work, start: datetime) -> None:
     """One statement, so one transaction: what is gone is counted. Raises psycopg's errors."""
     params = {**work._asdict(), "start": start, "end": start + SLICE}
+    patiently(lambda: conn.execute(DELETE, params))
+
+
+def patiently(act: Callable[[], object]) -> None:
+    """Another may hold a row or a day for a moment: the catalogue a step long, retention while it drops."""
     for left in reversed(range(TRIES)):
         try:
-            conn.execute(DELETE, params)
+            act()
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if not left:
