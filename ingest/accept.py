@@ -67,7 +67,7 @@ class Receipt:
 
 
 def accept(stage: Stage, sent: Sent) -> Receipt:
-    source, entry = authenticate(stage.directory.get(), sent.authorization)
+    token, source, entry = authenticate(stage.directory.get(), sent.authorization)
     form, key = native.form_of(sent.content_type), checked_key(sent.key)
     sender = Sender(source, entry, form, key, sent.length is None and not bodies.is_compressed(sent.encoding))
     stage.admission.check()
@@ -76,18 +76,21 @@ def accept(stage: Stage, sent: Sent) -> Receipt:
     accepted = stage.admission.waiting(lambda: keep(stage, offer))
     if accepted.hint:
         stage.hint()
+    stage.usage.note(token)
     count(accepted, offer)
     return Receipt(accepted.batch, accepted.rows, rejects, accepted.duplicate)
 
 
-def authenticate(directory: Directory, authorization: str) -> tuple[int, SourceEntry]:
+def authenticate(directory: Directory, authorization: str) -> tuple[str, int, SourceEntry]:
+    """The token's digest, and the source that it sends for."""
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("An ingest token is wanted: Authorization: Bearer lb_ingest_…")
     if not well_formed(token):
         raise Unauthenticated("This is not a token of ours: it may have been cut or mistyped.")
-    known = directory.tokens.get(digest(token))
+    hashed = digest(token)
+    known = directory.tokens.get(hashed)
     if known is None:
         raise Unauthenticated("This token is not known here.")
     source = directory.sources.get(known.source)
@@ -95,7 +98,7 @@ def authenticate(directory: Directory, authorization: str) -> tuple[int, SourceE
         raise Forbidden("This token has been switched off.")
     if known.scope != "ingest" or source is None:
         raise Forbidden(f"This token is good to {known.scope}, but belongs to no source that may send.")
-    return known.source, source
+    return hashed, known.source, source
 
 
 def checked_key(key: bytes | None) -> bytes | None:
@@ -150,8 +153,7 @@ def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | No
 
 
 def keep(stage: Stage, offer: Offer) -> Accepted:
-    stage.durability.insist()
-    return stage.buffer.accept(offer)
+    return stage.durability.vouch(lambda: stage.buffer.accept(offer))
 
 
 def count(accepted: Accepted, offer: Offer) -> None:

@@ -4,9 +4,10 @@ No client of ours repeats a command by itself: a repeat that nobody decided on h
 Repeating is decided in `admission.py`, and is safe there since every script may be run twice.
 """
 
+import functools
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -35,8 +36,13 @@ WANTED = {
 }
 
 
-def connect(url: str, *, timeout: float = 5.0) -> redis.Redis:
-    """A thread-safe client that gives up after `timeout` seconds and never repeats a command by itself."""
+def connect(
+    url: str, *, timeout: float = 5.0, connected: Callable[[redis.Connection], None] | None = None
+) -> redis.Redis:
+    """A thread-safe client that gives up after `timeout` seconds and never repeats a command by itself.
+
+    `connected` is called in the place of the client's own greeting, with each connection that it opens.
+    """
     return redis.Redis.from_url(
         url,
         socket_timeout=timeout,
@@ -44,6 +50,7 @@ def connect(url: str, *, timeout: float = 5.0) -> redis.Redis:
         socket_keepalive=True,
         health_check_interval=15,
         retry=None,
+        redis_connect_func=connected,
     )
 
 
@@ -92,7 +99,7 @@ def check_durable(client: redis.Redis) -> None:
     for name, (wanted, otherwise) in WANTED.items():
         given = settings.get(name)
         if given is None:
-            logger.warning("the broker does not tell its %s: make sure that it is %s", name, wanted)
+            complain_of_silence(name, wanted)
         elif given != wanted:
             raise WeakBroker(
                 f"The broker has {name} {given}, and {otherwise}: set {name} {wanted} in its configuration."
@@ -101,6 +108,23 @@ def check_durable(client: redis.Redis) -> None:
         raise WeakBroker(
             "The broker has no maxmemory, and would take in batches until the machine kills it: "
             "set maxmemory to what it may use, and give its volume three times that."
+        )
+
+
+@functools.cache
+def complain_of_silence(name: str, wanted: str) -> None:
+    """Once a process: a managed server says no more the next time."""
+    logger.warning("the broker does not tell its %s: make sure that it is %s", name, wanted)
+
+
+def check_rewritten(client: redis.Redis) -> None:
+    """After `appendonly` was switched on, what is acknowledged lasts only from the first whole file on."""
+    with speaking():
+        info = client.info("persistence")
+    if int(info.get("aof_rewrite_in_progress", 0)) or int(info.get("aof_rewrite_scheduled", 0)):
+        raise WeakBroker(
+            "The broker keeps what it acknowledges again once it has written its append-only file anew: "
+            "nothing is to be done but to wait."
         )
 
 

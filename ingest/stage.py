@@ -6,39 +6,105 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import redis
 from django.conf import settings
 
 from ingest import hint
 from ingest.admission import Admission
-from ingest.buffer import Buffer, check_durable, connect
+from ingest.broker import check_durable, check_rewritten, connect
+from ingest.buffer import Buffer
 from ingest.directory import DirectoryReader
 from ingest.errors import BrokerGone, Transient, WeakBroker
 from ingest.limits import Limits
+from ingest.usage import Usage
 
 logger = logging.getLogger(__name__)
 
 
-class Durability:
-    """Asks once whether the broker keeps what it acknowledges; a weak one is never given a line."""
+LOOK_SECONDS = 2.0  # what was seen of the broker's settings is believed no longer
+Answer = TypeVar("Answer")
 
-    def __init__(self, client: redis.Redis) -> None:
+
+class Connections:
+    """Counts the connections that a client opens: a broker that was restarted is met on a new one."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: redis.Connection) -> None:
+        with self._lock:
+            self.opened += 1  # before the greeting: whoever uses the connection comes after it
+        connection.on_connect()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Look:
+    """The broker was seen to be durable."""
+
+    connections: int  # opened before it was asked
+    at: float
+
+
+class Durability:
+    """Insists that the broker keeps what it acknowledges; thread-safe without a lock.
+
+    A restart with weaker settings is never acknowledged by: it ends every connection, and an answer that came
+    over one opened since the last look is held back until the settings have been looked at again. What an
+    operator changes in a running broker (CONFIG SET) ends no connection; it is seen within LOOK_SECONDS, and
+    what is acknowledged in between is as weak as he made it. Asking with each batch would close that gap at
+    the price of a second command for each; who may CONFIG SET may also FLUSHALL.
+
+    Threads that find the last look too old all look: one that looked for all would, with a broker that hangs,
+    make them wait one timeout after the other.
+    """
+
+    def __init__(
+        self, client: redis.Redis, connections: Connections, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
-        self._known = False
+        self._connections = connections
+        self._clock = clock
+        self._last: Look | None = None
+        self._weakness = ""
 
     def check(self) -> None:
-        if not self._known:
+        """Raises WeakBroker. Two comparisons, as long as the last look is good."""
+        last, opened = self._last, self._connections.opened
+        if last and last.connections == opened and self._clock() - last.at < LOOK_SECONDS:
+            return
+        look = Look(opened, self._clock())
+        try:
             check_durable(self._client)
-            self._known = True
+            if self._weakness:
+                check_rewritten(self._client)
+        except WeakBroker as error:
+            self._last = None
+            self._complain(str(error))
+            raise
+        self._complain("")
+        self._last = look
 
-    def insist(self) -> None:
-        """In a request: the broker was away when the process started, so it is asked now."""
+    def _complain(self, weakness: str) -> None:
+        """Once a change, not once a request."""
+        if weakness != self._weakness:
+            logger.error("%s", weakness or "The broker keeps what it acknowledges again.")
+            self._weakness = weakness
+
+    def vouch(self, accept: Callable[[], Answer]) -> Answer:
+        """What `accept` gives, if the broker was durable before and still is on whatever connection it took.
+
+        What a weak broker took in stays there; the sender hears 503 and repeats, as after any lost answer.
+        """
         try:
             self.check()
+            answer = accept()
+            self.check()
         except WeakBroker as error:
-            logger.error("%s", error)
-            raise Transient(str(error), retry_after=60) from error
+            raise Transient(str(error), retry_after=5) from error
+        return answer
 
 
 @dataclass(frozen=True)
@@ -49,6 +115,7 @@ class Stage:
     admission: Admission
     limits: Limits
     hint: Callable[[], object]
+    usage: Usage
     clock_ns: Callable[[], int] = time.time_ns
     alone: threading.Lock = field(default_factory=threading.Lock)  # held by one heavy body at a time
 
@@ -59,15 +126,17 @@ def of_settings() -> Stage:
 
 
 def make(broker_url: str) -> Stage:
-    client = connect(broker_url)
+    connections = Connections()
+    client = connect(broker_url, connected=connections)
     buffer = Buffer(client)
     return Stage(
         buffer,
-        Durability(client),
+        Durability(client, connections),
         DirectoryReader(client),
         Admission(buffer),
         limits(),
         functools.partial(hint.send, broker_url),
+        Usage(client),
     )
 
 

@@ -13,7 +13,7 @@ from django import db
 from django.conf import settings
 
 from ingest.errors import IngestError
-from webapp.access import publish
+from webapp.access import publish, used
 from webapp.celery import app
 from webapp.logs import balance, catalogue, editions, retention
 from webapp.logs.errors import StoreError
@@ -31,17 +31,12 @@ def store_group() -> Report:
 
 @app.task(name="logs.publish_directory")
 def publish_directory() -> Report:
-    """Over Django's own connection, cut off like ours: a hung database must not keep this thread."""
-    if not lifecycle.worker().breaker.closed:
-        return {"skipped": "the database is away"}
-    try:
-        with lifecycle.worker().watchdog.within(settings.DEADLINE_SECONDS) as leash:
-            db.connection.ensure_connection()
-            leash.hold(db.connection.connection.fileno())
-            return {"published": publish.publish_if_missing()}
-    except (db.Error, redis.RedisError, IngestError) as error:
-        db.connection.close()
-        return {"skipped": str(error)}
+    return _over_django(lambda: {"published": publish.publish_if_missing()})
+
+
+@app.task(name="logs.move_used")
+def move_used() -> Report:
+    return _over_django(lambda: {"moved": used.move()})
 
 
 @app.task(name="logs.ensure_partitions")
@@ -63,6 +58,20 @@ def copy_minutes() -> Report:
 @app.task(name="logs.catalogue")
 def fill_catalogue() -> Report:
     return _in_database(lambda connection: catalogue.run(connection)._asdict())
+
+
+def _over_django(work: Callable[[], Report]) -> Report:
+    """Over Django's own connection, cut off like ours: a hung database must not keep this thread."""
+    if not lifecycle.worker().breaker.closed:
+        return {"skipped": "the database is away"}
+    try:
+        with lifecycle.worker().watchdog.within(settings.DEADLINE_SECONDS) as leash:
+            db.connection.ensure_connection()
+            leash.hold(db.connection.connection.fileno())
+            return work()
+    except (db.Error, redis.RedisError, IngestError) as error:
+        db.connection.close()
+        return {"skipped": str(error)}
 
 
 def _in_database(work: Callable[[Connection], Report], *, seconds: float | None = None) -> Report:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from ingest.broker import check_durable, connect, speaking
+from ingest.broker import check_durable, complain_of_silence, connect, speaking
 from ingest.buffer import Buffer
 from ingest.errors import BrokerGone, WeakBroker
 from tests.brokers import Own, offer
@@ -45,6 +45,7 @@ def unprivileged(any_broker: redis.Redis, any_broker_url: str) -> Iterator[redis
         "app", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all", "-config"]
     )
     client = connect(any_broker_url.replace("redis://", "redis://app:secret@"))
+    complain_of_silence.cache_clear()
     yield client
     client.close()
     any_broker.acl_deluser("app")
