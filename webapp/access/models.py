@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
 from django.db.models import Q
+from django.dispatch import Signal
 from django.utils import timezone
 
 from ingest import directory
@@ -25,10 +26,11 @@ name_rule = RegexValidator(
 )
 
 
-def publish_soon() -> None:
-    from webapp.access import publish  # which reads these tables
+committed = Signal()  # a source or a token has changed; publish.py hears it
 
-    publish.publish_soon()
+
+def announce() -> None:
+    committed.send(Published)
 
 
 def default_retention() -> int:
@@ -43,10 +45,10 @@ class Published(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         super().save(*args, **kwargs)
-        transaction.on_commit(publish_soon)
+        transaction.on_commit(announce)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        transaction.on_commit(publish_soon)
+        transaction.on_commit(announce)
         return super().delete(*args, **kwargs)
 
 

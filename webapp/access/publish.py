@@ -9,14 +9,14 @@ of two could lay an older directory over a newer one.
 import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from ingest import broker, directory
 from ingest.errors import IngestError
-from webapp.access.models import Source, Token
+from webapp.access.models import Source, Token, committed
 
 LOCK = 0x4C_42_44_49  # "LBDI": any number that nothing else in this database locks
 SECONDS = 2.0  # a change in the admin waits no longer for the broker; beat tries again
@@ -57,12 +57,15 @@ def publish() -> None:
         directory.publish(client, build())
 
 
-def publish_soon() -> None:
+def publish_soon(*_: Any, **__: Any) -> None:
     """After a change: now if the broker is there, else it is beat that does it."""
     try:
         publish()
     except IngestError as error:
         log.warning("the directory was not published (%s); beat publishes it within five seconds", error)
+
+
+committed.connect(publish_soon)
 
 
 def publish_if_missing() -> bool:
