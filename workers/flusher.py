@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from ingest.buffer import Buffer, Claimed
 from ingest.errors import BrokerGone
 from webapp.logs.errors import Busy, ForeignCluster, Outage, Poison, StoreError
@@ -135,6 +137,18 @@ class Flusher:
         for group in groups(contents.batches, most, self._group_rows):
             for moves in settle(self._database, group):
                 self._buffer.finish(moves)
+
+
+def of_settings(*, spool: Spool, buffer: Buffer, database: Database, breaker: Breaker) -> Flusher:
+    """A worker's, and the one of `manage.py spill drain`."""
+    return Flusher(
+        spool=spool,
+        buffer=buffer,
+        database=database,
+        breaker=breaker,
+        group_batches=settings.GROUP_BATCHES,
+        group_rows=settings.GROUP_ROWS,
+    )
 
 
 def groups(batches: Sequence[Claimed], most_batches: int, most_rows: int) -> Iterator[list[Claimed]]:

@@ -24,11 +24,11 @@ from ingest import hint
 from ingest.buffer import Buffer, check_durable, connect
 from ingest.errors import BrokerGone, WeakBroker
 from webapp import health
+from workers import flusher
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.deadline import Watchdog
 from workers.errors import DirectoryTaken
-from workers.flusher import Flusher
 from workers.pulse import Pulse
 from workers.pump import Pump, Step
 from workers.spool import Spool
@@ -54,13 +54,8 @@ class Worker:
         self.spool = Spool(settings.SPILL_DIR / settings.WORKER_NAME, most_bytes=settings.SPILL_BYTES)
         self.pulse = Pulse(self.spool.directory / "heartbeat", step_seconds=3 * longest_end())
         self.spilled = threading.Event()
-        self.flusher = Flusher(
-            spool=self.spool,
-            buffer=self.buffer,
-            database=self.database,
-            breaker=self.breaker,
-            group_batches=settings.GROUP_BATCHES,
-            group_rows=settings.GROUP_ROWS,
+        self.flusher = flusher.of_settings(
+            spool=self.spool, buffer=self.buffer, database=self.database, breaker=self.breaker
         )
         self.pump = Pump(
             owner=settings.WORKER_NAME,

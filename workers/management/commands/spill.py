@@ -16,11 +16,10 @@ from django.core.management.base import BaseCommand, CommandError
 from ingest.buffer import Buffer, connect
 from ingest.errors import BrokerGone
 from webapp.logs.errors import StoreError
-from workers import spill, spool
+from workers import flusher, spill, spool
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.errors import Damaged, DirectoryTaken
-from workers.flusher import Flusher
 
 
 class Command(BaseCommand):
@@ -66,18 +65,13 @@ class Command(BaseCommand):
 
     def flush_all(self, owned: spool.Spool) -> str:
         database = Database(settings.DATABASE_URL, seconds=settings.DEADLINE_SECONDS)
-        flusher = Flusher(
-            spool=owned,
-            buffer=Buffer(connect(settings.BROKER_URL)),
-            database=database,
-            breaker=Breaker(),
-            group_batches=settings.GROUP_BATCHES,
-            group_rows=settings.GROUP_ROWS,
+        flushing = flusher.of_settings(
+            spool=owned, buffer=Buffer(connect(settings.BROKER_URL)), database=database, breaker=Breaker()
         )
         with closing(database):
             for path in owned.waiting():
                 try:
-                    flusher.flush(path)
+                    flushing.flush(path)
                 except (StoreError, BrokerGone, OSError) as error:
                     return f"{path}: {error}"
                 self.stdout.write(f"{path}: done")
