@@ -2,7 +2,8 @@
 # The database's container, on any image with PostgreSQL 15 or newer: database.sh start | stop | ready
 #
 # VOLUME is the mounted volume and PGDATA a directory in it, so that no image's own VOLUME lies in the way;
-# CONFIG holds postgresql.conf and pg_hba.conf, PGHOST the socket, POSTGRES_PASSWORD the password of `logboom`.
+# CONFIG holds postgresql.conf and pg_hba.conf, PGHOST the socket, POSTGRES_PASSWORD the password of `logboom`;
+# PGPORT is read by server and clients alike.
 set -eu
 umask 077
 for bin in /usr/lib/postgresql/*/bin; do
@@ -16,7 +17,8 @@ start() {
 	flock -n 9 || flock -w 60 9 || { echo "another PostgreSQL still uses $VOLUME" >&2; exit 1; }
 	[ -s "$PGDATA/PG_VERSION" ] || create
 	chmod 0700 "$PGDATA" # where the volume's group was changed at a mount PostgreSQL would not start again
-	exec postgres -D "$PGDATA" -c config_file="$CONFIG/postgresql.conf" -c hba_file="$CONFIG/pg_hba.conf"
+	exec postgres -D "$PGDATA" -c config_file="$CONFIG/postgresql.conf" -c hba_file="$CONFIG/pg_hba.conf" \
+		-c unix_socket_directories="$PGHOST"
 }
 
 # Into another name, renamed at the end: what a kill leaves half-made is never taken for a database.
@@ -29,8 +31,8 @@ create() {
 	[ "$major" -lt 17 ] || locale="$locale --locale-provider=builtin --builtin-locale=C.UTF-8"
 	initdb -D "$fresh" -U postgres -E UTF8 $locale --data-checksums -A trust >/dev/null
 	pg_ctl start -D "$fresh" -w -o "-c listen_addresses='' -c unix_socket_directories='$PGHOST' \
-		-c config_file='$CONFIG/postgresql.conf' -c hba_file='$CONFIG/pg_hba.conf' -p 5432" >/dev/null
-	psql -p 5432 -U postgres -d postgres -v ON_ERROR_STOP=1 -q <<-'SQL'
+		-c config_file='$CONFIG/postgresql.conf' -c hba_file='$CONFIG/pg_hba.conf'" >/dev/null
+	psql -U postgres -d postgres -v ON_ERROR_STOP=1 -q <<-'SQL'
 		\getenv password POSTGRES_PASSWORD
 		CREATE ROLE logboom LOGIN PASSWORD :'password';
 		CREATE DATABASE logboom OWNER logboom;
@@ -49,7 +51,7 @@ case "$1" in
 start) start ;;
 # SIGTERM would be the smart stop, which waits for Django's connections until the pod is killed.
 stop) exec pg_ctl stop -D "$PGDATA" -m fast -w -t "${STOP_SECONDS:-90}" ;;
-# While it recovers from a crash it answers too, only not yet with yes: reason enough not to be ready.
-ready) exec pg_isready -q -p 5432 -U logboom -d logboom ;;
+# Over TCP: while the database is being made the socket answers already.
+ready) exec pg_isready -q -h localhost -U logboom -d logboom ;;
 *) echo "start, stop or ready" >&2 && exit 2 ;;
 esac

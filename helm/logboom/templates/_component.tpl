@@ -112,9 +112,9 @@ topologySpreadConstraints:
 {{- if eq $name "timescaledb" -}}
 {{- index (dict "timescaledb" 70 "timescaledb-ha" 1000 "debian" 999) $root.Values.timescaledb.flavor -}}
 {{- else if has $name (list "broker" "cache") -}}
-{{- (index $root.Values $name).image.user -}}
+{{- (index $root.Values $name).image.user | default "" -}}
 {{- else -}}
-{{- $root.Values.image.user -}}
+{{- $root.Values.image.user | default "" -}}
 {{- end -}}
 {{- end -}}
 
