@@ -14,8 +14,10 @@ export function FieldTable({ line }: { line: Line }) {
     const value = fieldOf(line, name);
     if (value !== null) rows.push([name, value]);
   }
+  // A null counts as missing: there is no value to filter by.
+  const nulls = Object.keys(line.attributes).filter((name) => line.attributes[name] === null);
   for (const name of Object.keys(line.attributes).sort())
-    rows.push([attributeField(name), textOf(line.attributes[name] ?? null)]);
+    if (!nulls.includes(name)) rows.push([attributeField(name), textOf(line.attributes[name] ?? null)]);
   return (
     <table className="fields">
       <tbody>
@@ -35,6 +37,12 @@ export function FieldTable({ line }: { line: Line }) {
             </td>
           </tr>
         ))}
+        {nulls.length > 0 && (
+          <tr>
+            <th scope="row">null</th>
+            <td className="mono">{nulls.map(visible).join(", ")}</td>
+          </tr>
+        )}
         {line.flags.length > 0 && (
           <tr>
             <th scope="row">flags</th>

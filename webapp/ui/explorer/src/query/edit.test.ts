@@ -38,13 +38,14 @@ describe("a clause", () => {
     for (const row of clauses) expect(parts(row.clause)[0]?.items[0]?.value).toBe(row.value);
   });
 
-  it("is not made of what the language cannot find", () => {
-    expect([findable("tags", '["a"]'), findable("time", "x"), findable("message", "[x]")]).toEqual([
-      false,
-      false,
-      true,
-    ]);
-  });
+  it.each([
+    ["tags", '["a"]', false],
+    ["user", '{"id":7}', false],
+    ["thread", "[main]", true],
+    ["time", "x", false],
+    ["message", "[1]", true],
+    ["x", "a".repeat(1001), false],
+  ])("of %s = %s: %s", (field, value, expected) => expect(findable(field, value)).toBe(expected));
 
   it("names an attribute so that it is not taken for something else", () => {
     expect(["x", "level", "@timestamp", "attributes.y"].map(attributeField)).toEqual([

@@ -19,7 +19,17 @@ const LONGEST = 1000; // a query has 4 KiB
 /** Whether the language has a clause that finds just this value. An array or object as a whole has none. */
 export function findable(field: string, value: string): boolean {
   if (field === "time" || value.length > LONGEST) return false;
-  return field === "message" || !/^[[{]/.test(value);
+  return field === "message" || !isStructure(value);
+}
+
+function isStructure(value: string): boolean {
+  if (!/^[[{]/.test(value)) return false;
+  try {
+    JSON.parse(value);
+    return true;
+  } catch {
+    return false; // "[main]" is a text
+  }
 }
 
 /** The name by which the API and a query call an attribute. */

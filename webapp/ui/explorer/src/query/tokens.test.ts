@@ -47,8 +47,8 @@ describe("the tokens of a query", () => {
       '"odd name":x @größe:1 *:z',
       ['field "odd name":', "value x", "field @größe:", "number 1", "field *:", "value z"],
     ],
-    ["“curly quotes” x", ["string “curly quotes”", "word x"]],
-    ['a "never closed', ["word a", 'string "never closed']],
+    ["“curly quotes” x", ["phrase “curly quotes”", "word x"]],
+    ['a "never closed', ["word a", 'phrase "never closed']],
     ["service:", ["word service:"]],
   ])("%j", (q, expected) => expect(kinds(q)).toEqual(expected));
 

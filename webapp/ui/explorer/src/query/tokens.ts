@@ -12,12 +12,13 @@ export type Kind =
   | "operator" // AND OR NOT - TO
   | "paren"
   | "mark" // comparisons, brackets, commas
-  | "string"
+  | "string" // a quoted value
   | "regex"
   | "number"
   | "time"
   | "value"
-  | "word";
+  | "word"
+  | "phrase";
 
 export interface Token {
   kind: Kind;
@@ -44,7 +45,7 @@ const RULES: { readonly [where in Where]: readonly Rule[] } = {
     ["operator", /(?:AND|OR|NOT)(?=[\s()"“”„]|$)/uy],
     ["operator", /-(?=[^\s)-])/uy],
     ["field", FIELD, "value"],
-    ["string", QUOTED],
+    ["phrase", QUOTED],
     ["word", /(?:\\["\\*?:]|[^\s()"“”„])+/uy],
   ],
   value: [

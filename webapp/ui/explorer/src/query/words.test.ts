@@ -10,6 +10,10 @@ describe("the words that are marked", () => {
     ["NOT debug AND error OR fatal", ["error", "fatal"]],
     ['service:"a b" -"not this" that', ["that"]],
     ["https://example.com std::string", ["https://example.com", "std::string"]],
+    ["service:(api OR web) n:[1 TO 5] d:>=5 x", ["x"]],
+    ['service:("a b", c) "d e"', ["d e"]],
+    ["NOT (a OR b) (c d)", ["c", "d"]],
+    ["-(a (b)) c", ["c"]],
     ["*", []],
     ["", []],
   ])("%j marks %j", (q, expected) => expect(words(q)).toEqual(expected));

@@ -1,30 +1,30 @@
 /** The words of a query that are looked for in the message, to mark them there. */
+import { unquoted } from "./parts";
+import { type Kind, type Token, tokens } from "./tokens";
 
-const PIECE = /"((?:[^"\\]|\\.)*)"|([^\s()"]+)/g;
-const OPERATORS = ["AND", "OR", "NOT"];
-const FIELD_CLAUSE = /^[A-Za-z_@*"][^\s:]*:(?![:\s]|\/\/)/;
+const LOOKED: readonly Kind[] = ["word", "phrase"];
 const MOST = 20;
 
 export function words(q: string): string[] {
   const found: string[] = [];
-  let negated = false;
-  let ofField = false;
-  for (const piece of q.matchAll(PIECE)) {
-    const [whole, phrase, word = ""] = piece;
-    const minus = q[piece.index - 1] === "-" || word.startsWith("-");
-    if (word === "-") continue;
-    if (word === "NOT") {
-      negated = true;
-      continue;
-    }
-    const text = phrase === undefined ? word : phrase.replace(/\\(.)/g, "$1");
-    const clause = phrase === undefined && FIELD_CLAUSE.test(whole.replace(/^-/, ""));
-    if (!ofField && !clause && !negated && !minus && text && text !== "*" && !OPERATORS.includes(text))
-      found.push(text);
-    ofField = clause && whole.endsWith(":");
-    negated = false;
+  const row = tokens(q).filter((token) => token.kind !== "space");
+  let negated = 0; // parentheses below which everything is left out
+  let depth = 0;
+  for (const [index, token] of row.entries()) {
+    const not = isNot(row[index - 1]);
+    if (token.text === "(") {
+      depth += 1;
+      if (not && negated === 0) negated = depth;
+    } else if (token.text === ")") {
+      if (depth === negated) negated = 0;
+      depth -= 1;
+    } else if (negated === 0 && !not && LOOKED.includes(token.kind)) found.push(unquoted(token.text));
   }
-  return found.slice(0, MOST);
+  return found.filter((word) => word !== "" && word !== "*").slice(0, MOST);
+}
+
+function isNot(token: Token | undefined): boolean {
+  return token?.kind === "operator" && (token.text === "NOT" || token.text === "-");
 }
 
 /** What finds any of them, whatever the case; null where there are none. */

@@ -1,6 +1,6 @@
 /** A value of a field, wherever it stands: click for what can be done with it, Alt+click excludes it. */
 import type { MouseEvent, ReactNode } from "react";
-import { edited } from "../query/edit";
+import { edited, findable } from "../query/edit";
 import { go, useAddress } from "../state/address";
 import { openMenu } from "./menu";
 
@@ -15,7 +15,7 @@ export function Value({ field, value, children, tabIndex }: Props) {
   const { q } = useAddress();
   const clicked = (event: MouseEvent<HTMLButtonElement>) => {
     event.stopPropagation();
-    if (event.altKey) go({ q: edited(q, field, value, "exclude") });
+    if (event.altKey && findable(field, value)) go({ q: edited(q, field, value, "exclude") });
     else openMenu({ field, value, anchor: event.currentTarget });
   };
   return (

@@ -1,11 +1,12 @@
 /** The one menu on every value: Filter, Exclude, Only, a column, the histogram's colours, Copy. */
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from "react";
 import { copied } from "../frame/notices";
-import { edited, type Mode } from "../query/edit";
+import { edited, findable, type Mode } from "../query/edit";
 import { type Address, go, useAddress } from "../state/address";
 import { prefer } from "../state/preferences";
 import { type Opened, openMenu, useOpened } from "./menu";
 
+const UNGROUPED = ["message", "time", "trace_id", "span_id", "batch"]; // nearly every line has another
 const ALWAYS_SHOWN = ["time", "severity", "message"];
 const MARGIN = 8;
 
@@ -61,13 +62,15 @@ interface Entry {
 
 function entries(address: Address, { field, value }: Opened): Entry[] {
   const edit = (mode: Mode) => () => go({ q: edited(address.q, field, value, mode) });
-  const found: Entry[] = [
-    { label: "Filter", run: edit("filter") },
-    { label: "Exclude", run: edit("exclude"), hint: "Alt+click" },
-    { label: "Only", run: edit("only") },
-  ];
+  const found: Entry[] = findable(field, value)
+    ? [
+        { label: "Filter", run: edit("filter") },
+        { label: "Exclude", run: edit("exclude"), hint: "Alt+click" },
+        { label: "Only", run: edit("only") },
+      ]
+    : [];
   if (!ALWAYS_SHOWN.includes(field)) found.push(column(address.columns, field));
-  if (field !== "message" && field !== "time" && address.by !== field)
+  if (!UNGROUPED.includes(field) && address.by !== field)
     found.push({ label: "Group by", run: () => go({ by: field }) });
   return [...found, { label: "Copy", run: () => void copied("Value", value) }];
 }
