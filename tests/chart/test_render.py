@@ -1,4 +1,4 @@
-"""Helm takes the chart, the API servers of several versions take the objects, the bytes are always the same."""
+"""Helm takes the chart, the API servers of two versions take the objects, the bytes are always the same."""
 
 import functools
 import re
