@@ -85,13 +85,23 @@ def find_target(
     local = local_installation(environ)
     if not (url := url or environ.get("LOGBOOM_URL")):
         url = local.get("ingest_url" if kind == "ingest" else "web_url")
-    if not (token := token or environ.get("LOGBOOM_TOKEN")):
+    if not (token := token or given_token(environ)):
         token = local.get(f"{kind}_token")
     if not url or not token:
         raise NoTarget("no server given: use --url and --token, LOGBOOM_URL and LOGBOOM_TOKEN, or `make up`.")
     if not url.startswith(("http://", "https://")):
         raise NoTarget(f"{url!r} is no http:// or https:// address.")
     return Target(url.rstrip("/"), token)
+
+
+def given_token(environ: Mapping[str, str]) -> str | None:
+    """LOGBOOM_TOKEN, or what LOGBOOM_TOKEN_FILE holds: containers are handed secrets as files."""
+    if not (path := environ.get("LOGBOOM_TOKEN_FILE")):
+        return environ.get("LOGBOOM_TOKEN")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise NoTarget(f"LOGBOOM_TOKEN_FILE={path}: cannot be read ({error.strerror}).") from error
 
 
 def local_installation(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -66,7 +66,13 @@ def flower() -> list[str]:
 
 
 def migrate() -> list[str]:
-    return [sys.executable, str(BASE / "manage.py"), "migrate", "--no-input"]
+    """Tables, and where the environment names them an admin and tokens."""
+    return [sys.executable, str(BASE / "manage.py"), "prepare"]
+
+
+def init() -> list[str]:
+    """Compose's first container: it makes the secrets, and so has none itself."""
+    return [sys.executable, "-m", "webapp.local.compose"]
 
 
 def producer() -> list[str]:
@@ -81,6 +87,7 @@ ROLES: dict[str, Callable[[], list[str]]] = {
     "worker": worker,
     "beat": beat,
     "flower": flower,
+    "init": init,
     "migrate": migrate,
     "producer": producer,
 }
@@ -92,7 +99,7 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(32 * 1024**2),
     "MALLOC_TOP_PAD_": str(4 * 1024**2),
 }
-SETTINGS_ROLES = {"migrate": "manage", "producer": "manage"}  # what settings.py calls them, where it differs
+SETTINGS_ROLES = dict.fromkeys(("init", "migrate", "producer"), "manage")  # settings.py has no such name
 
 
 def command(name: str) -> list[str]:
@@ -111,3 +118,11 @@ def become(name: str) -> None:
     os.chdir(BASE)
     argv = command(name)
     os.execv(argv[0], argv)
+
+
+def main(words: list[str]) -> int:
+    """`manage.py role NAME`: the role, which takes this process's place, or in one sentence why not."""
+    if words[:1] and words[0] in ROLES and len(words) == 1:
+        become(words[0])
+    print(f"usage: manage.py role {'|'.join(sorted(ROLES))}", file=sys.stderr)
+    return 2

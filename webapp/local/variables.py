@@ -58,6 +58,12 @@ VARIABLES: dict[str, dict[str, str]] = {
         "QUERY_SECONDS": "What a search may take before it answers with what it has, marked partial.",
         "STATIC_ROOT": "Where `collectstatic` puts what web serves under /static/.",
     },
+    "First start in containers": {
+        "ADMIN_PASSWORD": "Of `admin`, which the role `migrate` makes where there is no superuser yet.",
+        "INGEST_TOKEN": "A token that `migrate` enters for the source `default`.",
+        "DEMO_TOKEN": "The same for the source `demo`, which the role `producer` sends to.",
+        "SECRETS_DIR": "Where the role `init` puts what it makes; Compose mounts a volume for each reader there.",
+    },
     "`make up` alone": {
         "VAR_DIR": "Everything of the local installation: servers, spill, logs, secrets.",
         "POSTGRES_PORT": "Embedded PostgreSQL, on loopback; unused when DATABASE_URL is given.",
@@ -90,5 +96,5 @@ DEFAULTS = {
 ELSEWHERE = """\
 ## The terminal
 
-`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN`; without them it finds what `make up` made in `VAR_DIR`.
+`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN` (or `LOGBOOM_TOKEN_FILE`); without them it finds what `make up` made in `VAR_DIR`.
 """
