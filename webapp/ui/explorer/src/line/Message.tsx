@@ -17,7 +17,7 @@ export const Message = memo(function Message({ text, wrap, marks }: Props) {
   const lines = text.split("\n", PREVIEW_LINES + 1);
   const shown = wrap
     ? lines.slice(0, PREVIEW_LINES).join("\n").slice(0, PREVIEW)
-    : (lines[0] ?? "").slice(0, ONE_LINE);
+    : (lines[0] ?? "").slice(0, ONE_LINE).replace(/\r$/, "");
   const hidden = text.length - shown.length;
   return (
     <>

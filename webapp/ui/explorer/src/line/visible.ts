@@ -9,13 +9,14 @@ const HIDDEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]|\u034f/gu;
 
+const NAMES: { [code: number]: string } = { 0: "NUL", 7: "BEL", 8: "BS", 13: "CR", 27: "ESC", 127: "DEL" };
+
+/** Names and numbers rather than pictures: few fonts have ␛. A CR before its LF is a line end like any other. */
 export function visible(text: string): string {
-  return text.replace(HIDDEN, sign);
+  return text.replace(/\r\n/g, "\n").replace(HIDDEN, sign);
 }
 
 function sign(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCharCode(0x2400 + code); // ␛ and its kin
-  if (code === 0x7f) return "␡";
-  return `‹U+${code.toString(16).toUpperCase().padStart(4, "0")}›`;
+  return `‹${NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`}›`;
 }

@@ -79,7 +79,7 @@ export function Grid(props: Props) {
     scrollPaddingStart: head, // and stay on top of whichever is the first in sight
     getItemKey: byId ? byLine : byIndex,
   });
-  useScroll(props.scroll, rows, place);
+  useScroll(props.scroll, rows, place, height, head);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another height of all rows makes every measure wrong
   useEffect(() => rows.measure(), [height, wrap, narrow, props.set]);
   useStaying(rows, place, count, byId);
@@ -162,19 +162,28 @@ const byIndex = (index: number) => index;
 
 type Rows = Virtualizer<HTMLDivElement, Element>;
 
+/** By hand: the virtualizer's own would align the foot of a line whose detail is taller than the window. */
 function useScroll(
   scroll: RefObject<Scroll | null>,
   rows: Rows,
   place: RefObject<HTMLDivElement | null>,
+  height: number,
+  head: number,
 ): void {
   useEffect(() => {
-    scroll.current = {
-      to: (index, where = "auto") => rows.scrollToIndex(index, { align: where }),
-      sight: () => [rows.range?.startIndex ?? 0, rows.range?.endIndex ?? 0],
-      focus: () => {
-        if (!place.current?.contains(document.activeElement)) place.current?.focus({ preventScroll: true });
-      },
+    const to: Scroll["to"] = (index, where = "auto") => {
+      const held = place.current;
+      const start = rows.measurementsCache[index]?.start;
+      if (!held || start === undefined) return;
+      const least = start + height - held.clientHeight;
+      if (where === "center") held.scrollTop = (least + start - head) / 2;
+      else held.scrollTop = Math.min(Math.max(held.scrollTop, least), start - head);
     };
+    const sight: Scroll["sight"] = () => [rows.range?.startIndex ?? 0, rows.range?.endIndex ?? 0];
+    const focus = () => {
+      if (!place.current?.contains(document.activeElement)) place.current?.focus({ preventScroll: true });
+    };
+    scroll.current = { to, sight, focus };
   });
 }
 
