@@ -2,7 +2,20 @@
 
 from django.urls import path, re_path
 
-from webapp.api import explain, export, facets, me, openapi, parse, status, tail, tokens, views
+from webapp.api import (
+    explain,
+    export,
+    facets,
+    fields,
+    me,
+    openapi,
+    parse,
+    status,
+    suggest,
+    tail,
+    tokens,
+    views,
+)
 
 urlpatterns = [
     path("api/v1/logs/search", views.Search.as_view(), name="api-search"),
@@ -13,6 +26,9 @@ urlpatterns = [
     path("api/v1/logs/tail", tail.TailView.as_view(), name="api-tail"),
     path("api/v1/logs/explain", explain.Explain.as_view(), name="api-explain"),
     path("api/v1/logs/parse", parse.Parse.as_view(), name="api-parse"),
+    path("api/v1/logs/fields", fields.Fields.as_view(), name="api-fields"),
+    path("api/v1/logs/fields/<path:name>/stats", fields.Stats.as_view(), name="api-stats"),
+    path("api/v1/logs/suggest", suggest.Suggest.as_view(), name="api-suggest"),
     path("api/v1/logs/<str:id>", views.OneLine.as_view(), name="api-line"),
     path("api/v1/logs/<str:id>/context", views.Context.as_view(), name="api-context"),
     path("api/v1/status", status.StatusView.as_view(), name="api-status"),
