@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -174,8 +175,30 @@ def test_the_database_and_the_broker_ask_for_a_password(local: Installation) -> 
         client.ping()
 
 
-def test_the_demo_producer_fills_the_demo_source(local: Installation) -> None:
-    until(lambda: bool(search(local.facts, "source:demo")))
+def offered(facts: dict[str, Any]) -> list[dict[str, str]]:
+    request = urllib.request.Request(
+        f"{facts['web_url']}/api/v1/status", headers={"Authorization": f"Bearer {facts['read_token']}"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        found: list[dict[str, str]] = json.load(answer)["demo"]
+    return found
+
+
+def lines_of_demo(local: Installation) -> int:
+    with psycopg.connect(local.facts["database_url"]) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM log JOIN access_source ON source = id WHERE name = 'demo'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_the_demo_producer_tells_a_story_that_its_searches_find(local: Installation, printed: str) -> None:
+    until(lambda: "The story is told" in (local.var / "logs" / "producer.log").read_text())
+    until(lambda: len(offered(local.facts)) == 3)
+    for offer in offered(local.facts):
+        assert offer["q"] in printed
+        until(lambda wanted=offer["q"]: bool(search(local.facts, urllib.parse.quote(wanted))))  # type: ignore[misc]
 
 
 def test_status_says_that_everything_is_ready(local: Installation) -> None:
@@ -218,6 +241,18 @@ def test_a_token_of_the_command_line_sends_into_its_source(local: Installation) 
     until(lambda: bool(search(local.facts, "source:shop")))
 
 
+def test_clearing_the_demo_takes_its_lines_and_no_other(local: Installation) -> None:
+    os.kill(local.facts["pids"]["producer"][0], signal.SIGKILL)  # what it told is not told again
+    until(lambda: "producer" in local.facts["pids"])
+    assert 50_000 < lines_of_demo(local) < 60_000
+    command = [sys.executable, "logboom", "demo", "clear"]
+    cleared = subprocess.run(command, cwd=BASE, env=local.environment, capture_output=True, text=True)
+    assert cleared.returncode == 0, cleared.stderr
+    assert re.search(r"5\d,\d{3} lines and 1 entry of the quarantine", cleared.stdout)
+    assert (lines_of_demo(local), offered(local.facts)) == (0, [])
+    assert search(local.facts, "service:hello")
+
+
 def test_down_leaves_no_process_and_a_warm_start_finds_the_data(local: Installation) -> None:
     pids, facts = local.pids(), local.facts
     assert local.manage("down").returncode == 0
@@ -236,6 +271,7 @@ def test_a_killed_supervisor_takes_everything_with_it(local: Installation) -> No
     until(lambda: not [pid for pid in pids if is_running(pid)])
     local.up()
     assert search(local.facts, "service:hello")
+    assert "producer" not in local.facts["pids"], "the demo was cleared"
 
 
 # ---- what can be wrong, each before anything is started ----
