@@ -32,7 +32,7 @@ MISSES = 0.03  # of page views: what is not there any more
 Words = dict[str, str | int | float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Said:
     """One line before it is written down."""
 

@@ -52,6 +52,8 @@ class Command(BaseCommand):
             raise CommandError(f"{harmless(str(error))}. Run it again.") from error
         except (ClientError, JournalBusy) as error:
             raise CommandError(harmless(str(error))) from error
+        except OSError as error:  # the journal's place: the file system of a container may be read-only
+            raise CommandError(f"VAR_DIR must be writable, to note what was told: {error}") from error
 
     # ---- telling ----
 
