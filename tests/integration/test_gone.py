@@ -32,8 +32,8 @@ from webapp.logs.gone import CALLER, Caller, Gone
 from webapp.logs.search import search
 
 READS = (
-    "search", "search?count=exact&limit=0", "histogram", "facets", "summary", "export",
-    "{id}", "{id}/context",
+    "search", "search?count=exact&limit=0", "histogram", "facets", "summary", "export", "explain", "{id}",
+    "{id}/context", "fields?exact=1", "fields/a.b/stats", "suggest?q=two",
 )  # fmt: skip
 SECONDS = 15
 # The reader's statements; the server's own checks of a connection are none.
