@@ -106,7 +106,9 @@ function Said({ address, counted, asOf }: { address: Address; counted: Counted; 
   const { tz } = address;
   if (counted.partial) {
     const from = counted.covered?.start;
-    const since = from ? `only lines since ${formatTime(from, tz)} are counted` : "not all lines are counted";
+    const since = from
+      ? `only lines since ${formatTime(from, tz).replace(/\.000$/, "")} are counted`
+      : "not all lines are counted";
     return <span className="histogram-partial meta">The time ran out: {since}</span>;
   }
   if (address.live && asOf)

@@ -18,7 +18,11 @@ export function Legend({ address, counted }: { address: Address; counted: Histog
   return (
     <ul className="legend" aria-label="Colours">
       <li className="legend-total">
-        <b>{counted.total.toLocaleString("en")}</b> {counted.total === 1 ? "line" : "lines"}
+        <b>
+          {counted.total.toLocaleString("en")}
+          {counted.partial && "+"}
+        </b>{" "}
+        {counted.total === 1 ? "line" : "lines"}
         {by !== "severity" && (
           <button
             type="button"

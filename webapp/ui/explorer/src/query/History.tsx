@@ -1,10 +1,16 @@
 /** What was searched for before in this browser; a choice runs it. */
-import { useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { Dialog } from "../frame/Dialog";
 import { past } from "./past";
 
 export function History({ onClose, onPick }: { onClose: () => void; onPick: (q: string) => void }) {
   const [contains, setContains] = useState("");
+  const list = useRef<HTMLUListElement>(null);
+  // Once the dialog stands: its own first focus is the cross.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => list.current?.querySelector("button")?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []);
   const held = past();
   const shown = held.filter((q) => q.toLowerCase().includes(contains.toLowerCase()));
   return (
@@ -20,7 +26,7 @@ export function History({ onClose, onPick }: { onClose: () => void; onPick: (q: 
           onChange={(event) => setContains(event.target.value)}
         />
       )}
-      <ul className="query-history">
+      <ul ref={list} className="query-history" onKeyDown={moved}>
         {shown.map((q) => (
           <li key={q}>
             <button
@@ -38,4 +44,12 @@ export function History({ onClose, onPick }: { onClose: () => void; onPick: (q: 
       </ul>
     </Dialog>
   );
+}
+
+function moved(event: KeyboardEvent<HTMLUListElement>): void {
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  buttons[buttons.indexOf(document.activeElement as HTMLButtonElement) + by]?.focus();
 }

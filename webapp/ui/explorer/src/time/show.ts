@@ -29,23 +29,27 @@ interface Shown {
   clock: string; // 10:42:07
 }
 
-// Neighbouring lines mostly share their second.
-let last: { ms: number; tz: string; shown: Shown } = {
-  ms: Number.NaN,
-  tz: "",
-  shown: { date: "", clock: "" },
-};
+// No zone changes its clocks within a quarter of an hour, and neighbouring lines mostly share theirs.
+const QUARTER_MS = 900_000;
+let last = { quarter: Number.NaN, tz: "", offset: 0 };
 
-function shownAt(second: number, tz: string): Shown {
-  if (last.ms === second && last.tz === tz) return last.shown;
-  const found: { [part: string]: string } = {};
-  for (const { type, value } of formatOf(tz).formatToParts(second)) found[type] = value;
-  const shown = {
-    date: `${found.year}-${found.month}-${found.day}`,
-    clock: `${found.hour}:${found.minute}:${found.second}`,
-  };
-  last = { ms: second, tz, shown };
-  return shown;
+/** How far the clock on the wall is ahead of UTC, in milliseconds. */
+function offsetAt(ms: number, tz: string): number {
+  const quarter = Math.floor(ms / QUARTER_MS);
+  if (last.quarter === quarter && last.tz === tz) return last.offset;
+  const part: { [name: string]: number } = {};
+  const begin = quarter * QUARTER_MS;
+  for (const { type, value } of formatOf(tz).formatToParts(begin)) part[type] = Number(value);
+  const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
+  const offset = Date.UTC(year, month - 1, day, hour, minute, second) - begin;
+  last = { quarter, tz, offset };
+  return offset;
+}
+
+function shownAt(ms: number, tz: string): Shown {
+  if (Number.isNaN(ms)) return { date: "", clock: "" };
+  const local = new Date(ms + offsetAt(ms, tz)).toISOString();
+  return { date: local.slice(0, 10), clock: local.slice(11, 19) };
 }
 
 /** The digits below a second, as they came, without what says nothing: "123", "123456", "123456789". */
