@@ -6,6 +6,7 @@ for a web that is taken out of service because PostgreSQL is away can no longer 
 Worker and beat have no web server: `serve` gives them a small one in a thread.
 """
 
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,10 +76,17 @@ def serve(bind: str, port: int, live: Check, ready: Check) -> ThreadingHTTPServe
 
     `live` and `ready` are called from that thread, on every probe: they must be quick and must not block.
     """
-    server = ThreadingHTTPServer((bind, port), prober(live, ready))
-    server.daemon_threads = True
+    server = Server(bind, port, prober(live, ready))
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, bind: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        super().__init__((bind, port), handler)
 
 
 def prober(live: Check, ready: Check) -> type[BaseHTTPRequestHandler]:

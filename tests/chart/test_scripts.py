@@ -130,6 +130,18 @@ def test_the_database_is_made_once_and_found_again(database: Database) -> None:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
 
+def waiting(told: Mapping[str, str]) -> str:
+    """What web's init container says before its first pause, or nothing where it lets web start."""
+    [init] = charts.named("Deployment", "logboom-web", charts.objects())["spec"]["template"]["spec"][
+        "initContainers"
+    ]
+    script = init["args"][0].replace("sleep 3", "exit 0").replace("python ", f"{sys.executable} ")
+    words = [*init["command"], script]
+    ran = subprocess.run(words, env=dict(told), cwd=charts.ROOT, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 def test_the_migration_job_needs_no_superuser(database: Database) -> None:
     told = {
         "PATH": os.environ["PATH"],
@@ -141,9 +153,11 @@ def test_the_migration_job_needs_no_superuser(database: Database) -> None:
     }
     words = [sys.executable, "manage.py", "role", "migrate"]
     with database.running():
+        assert "waiting for the migration job" in waiting(told)
         for _ in range(2):  # a Job may be started again
             ran = subprocess.run(words, env=told, cwd=charts.ROOT, capture_output=True, text=True)
             assert ran.returncode == 0, ran.stderr
+        assert waiting(told) == ""
         with psycopg.connect(database.url()) as connection:
             assert connection.execute("SELECT username, is_superuser FROM auth_user").fetchall() == [
                 ("admin", True)

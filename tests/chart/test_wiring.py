@@ -35,10 +35,17 @@ def test_budgets_and_scalers_hold_on_to_a_workload(values: charts.Object) -> Non
         assert charts.named("Deployment", scaler["spec"]["scaleTargetRef"]["name"], found)
 
 
-def test_a_budget_never_keeps_the_only_worker_on_its_node() -> None:
-    few = charts.objects({"worker": {"replicas": 2}})
-    budget = charts.named("PodDisruptionBudget", "logboom-worker", few)["spec"]
-    assert budget["maxUnavailable"] == 1 and "minAvailable" not in budget
+def test_workers_keep_two_and_the_front_keeps_one() -> None:
+    budgets = charts.of_kind("PodDisruptionBudget", charts.objects())
+    kept = {each["metadata"]["name"]: each["spec"]["minAvailable"] for each in budgets}
+    assert kept == {"logboom-worker": 2, "logboom-web": 1, "logboom-ingest": 1}
+
+
+def test_a_budget_never_holds_the_last_pods_on_their_node() -> None:
+    alone = {"replicas": 1, "autoscaling": {"enabled": False}}
+    few = charts.objects({"worker": {"replicas": 2}, "web": alone, "ingest": alone})
+    for budget in charts.of_kind("PodDisruptionBudget", few):
+        assert budget["spec"]["maxUnavailable"] == 1 and "minAvailable" not in budget["spec"]
 
 
 @sets

@@ -29,6 +29,16 @@ def test_a_probe_is_a_get() -> None:
     assert health.probes(refuse)(RequestFactory().post("/livez")).status_code == 405
 
 
+def test_a_pod_that_has_an_ipv6_address_alone_is_probed_too() -> None:
+    server = health.serve("::1", 0, lambda: True, lambda: True)
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{server.server_port}/livez") as answer:
+            assert answer.status == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 class Process:
     """One whose health a test decides."""
 
