@@ -199,7 +199,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     # One name for a set of choices that several parameters and answers have.
-    "ENUM_NAME_OVERRIDES": {"RelationEnum": ["eq", "gte"]},
+    "ENUM_NAME_OVERRIDES": {"RelationEnum": ["eq", "gte"], "EstimateEnum": ["eq", "estimated", "gte"]},
 }
 
 # ---- Celery: the traps behind each line are in docs/architecture.md ----

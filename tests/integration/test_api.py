@@ -332,8 +332,8 @@ def test_the_description_is_made_without_a_warning_and_is_valid() -> None:
     validate_schema(schema)
     assert schema["openapi"].startswith("3.1")
     names = [call["operationId"] for path in schema["paths"].values() for call in path.values()]
-    reads = {"search", "histogram", "facets", "summary", "export", "explain"}
-    others = {"line", "context", "receipt", "tail", "parse", "status", "me", "prefer", "createToken"}
+    reads = {"search", "histogram", "facets", "summary", "export", "explain", "fields", "suggest"}
+    others = {"line", "context", "receipt", "tail", "stats", "parse", "status", "me", "prefer", "createToken"}
     assert reads | {f"{name}Post" for name in reads} | others <= set(names)
 
 
