@@ -21,6 +21,8 @@ const COARSE = 100; // rows: sight that moves by less asks for nothing new
 
 export interface Pages {
   first: ReturnType<typeof useLines>;
+  shown: Page | undefined; // the first page in sight: the last one that came, whatever became of later searches
+  old: boolean; // it answers an earlier search
   count: number; // lines that are known of
   more: boolean; // whether there are others behind them
   full: boolean; // there are, and this list holds no more
@@ -41,18 +43,24 @@ export function usePages(address: Address): Pages {
   const first = useLines(address);
   const client = useQueryClient();
   const params = { ...asked(address), order: address.order };
-  const page = first.data;
+  // A search that fails has no data, nor those of the one before it: they are kept here.
+  const last = useRef(first.data);
+  if (first.data) last.current = first.data;
+  const page = first.data ?? last.current;
+  const old = page !== undefined && (first.isPlaceholderData || !first.data);
   const [kept, setKept] = useState<Known>(begun(undefined));
   const [sight, setSight] = useState<readonly [number, number]>([0, 0]);
   const [beyond, setBeyond] = useState<Known | null>(null);
   const query = useRef(params);
-  if (!first.isPlaceholderData) query.current = params;
+  if (!old) query.current = params;
 
   // What a call of `page` learned must be known to the next one, before anything was rendered.
   const latest = useRef(kept);
-  const current = useCallback(() => (latest.current.first === page ? latest.current : begun(page)), [page]);
+  if (latest.current.first !== page) latest.current = begun(page);
+  const current = () => latest.current;
   const teach = (place: number, answer: Page | undefined) => {
-    const next = learned(current(), place, answer);
+    // The answer to a question that is not asked any more teaches nothing.
+    const next = latest.current.first === page ? learned(latest.current, place, answer) : latest.current;
     if (next === latest.current) return;
     latest.current = next;
     setKept(next);
@@ -87,6 +95,8 @@ export function usePages(address: Address): Pages {
   const more = known.cursors.length === known.counts.length && known.counts.length > 0;
   return {
     first,
+    shown: page,
+    old,
     count,
     more,
     full: known.full,

@@ -141,7 +141,13 @@ export function Grid(props: Props) {
           );
         })}
       </div>
-      {props.foot}
+      {props.foot && (
+        <div role="row" tabIndex={-1}>
+          <div role="gridcell" tabIndex={-1} aria-colspan={columns.length + 3}>
+            {props.foot}
+          </div>
+        </div>
+      )}
     </div>
   );
 }

@@ -16,29 +16,28 @@ import { useWalk } from "./walk";
 
 export function LogList({ address, covered }: { address: Address; covered: boolean }) {
   const pages = usePages(address);
-  const { first } = pages;
-  const page = first.data;
+  const { first, shown: page, old } = pages;
   const place = useRef<HTMLDivElement>(null);
   const scroll = useRef<Scroll | null>(null);
   const [current, setCurrent] = useState(-1);
   const walk = useWalk({ pages, current, setCurrent, scroll, address });
   useKeys(covered ? [] : walk);
   const whole = useTotal(address, page?.total ?? null, page?.total_relation ?? null);
-  useBeginning(pages, address.line, place, setCurrent);
-  const linked = useLinked(pages, address.line);
+  const linked = useBeginning(pages, address.line, place, setCurrent);
   const sight = useCallback((from: number, to: number) => pages.look(from, to), [pages.look]);
 
   const again = () => void first.refetch();
-  const halted = first.fetchStatus === "idle" && !first.error && (!page || first.isPlaceholderData);
+  const halted = first.fetchStatus === "idle" && !first.error && (!page || old);
+  const waiting = old && first.fetchStatus !== "idle";
   if (first.error && !page) return <ProblemNote problem={first.error} onRetry={again} />;
   if (!page) return halted ? <Stopped older={false} onAgain={again} /> : <Skeleton />;
   const lines = page.logs;
-  const old = first.isPlaceholderData && !first.error && !halted;
-  const empty = pages.count === 0 && !pages.more && !first.isPlaceholderData;
+  const empty = pages.count === 0 && !pages.more && !old;
   return (
-    <div className={old ? "loglist stale" : "loglist"} aria-busy={old}>
-      <Toolbar address={address} asOf={first.isPlaceholderData ? "" : page.as_of} total={whole} />
+    <div className={waiting ? "loglist stale" : "loglist"} aria-busy={waiting}>
+      <Toolbar address={address} asOf={old ? "" : page.as_of} total={whole} />
       {first.error && <ProblemNote problem={first.error} onRetry={again} />}
+      {first.error && old && <p className="loglist-foot meta">These are the lines of the search before.</p>}
       {halted && <Stopped older onAgain={again} />}
       {pages.stopped !== undefined && <Partial pages={pages} address={address} />}
       {linked && <LinkedLine address={address} />}
@@ -71,28 +70,32 @@ function expired(problem: unknown): boolean {
   return problem instanceof Problem && problem.status === 410;
 }
 
-/** Another set of lines begins at its beginning, or at the line that its link is about. */
+/**
+ * Another set of lines begins at its beginning, or at the line that its link is about, once that is among the
+ * lines. True as long as it is not: it then stands above them, asked for by its id.
+ */
 function useBeginning(
   pages: Pages,
   line: string,
   place: RefObject<HTMLDivElement | null>,
   setCurrent: (index: number) => void,
-): void {
-  const page = pages.first.data;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the page stands for the set
+): boolean {
+  const set = pages.shown;
+  const [met, setMet] = useState({ set, line: "" });
+  const known = met.set === set && met.line === line;
+  const index = line && !known ? pages.find(line) : -1;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the first page stands for the set
   useEffect(() => {
     place.current?.scrollTo({ top: 0 });
-    setCurrent(line ? pages.find(line) : -1);
-  }, [page]);
-}
-
-/** Whether the open line is one that a link brought: it was never seen among the lines of this set. */
-function useLinked(pages: Pages, line: string): boolean {
-  const seen = useRef({ set: pages.first.data, line: "" });
-  const set = pages.first.data;
-  if (seen.current.set !== set || (line && line !== seen.current.line && pages.find(line) !== -1))
-    seen.current = { set, line: line && pages.find(line) !== -1 ? line : "" };
-  return line !== "" && seen.current.line !== line;
+    setCurrent(-1);
+  }, [set]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when it is found, and then never again
+  useEffect(() => {
+    if (index === -1) return;
+    setMet({ set, line });
+    setCurrent(index);
+  }, [set, line, index]);
+  return line !== "" && !known && index === -1;
 }
 
 /** The number of lines where it is known exactly. */

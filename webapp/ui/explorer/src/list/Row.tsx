@@ -54,7 +54,6 @@ export const Row = memo(function Row({ line, index, look, current, open, centre,
       className={`row level-bar-${level} ${states.filter(Boolean).join(" ")}`}
       aria-rowindex={index + 2}
       aria-selected={current}
-      aria-expanded={open}
       aria-current={centre || undefined}
       onClick={() => marked() || onOpen(line, index)}
     >
