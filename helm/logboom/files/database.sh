@@ -14,7 +14,12 @@ start() {
 	# A pod deleted by force may live on beside its successor, on one volume. Process ids cannot tell them
 	# apart (both are 1 in their own namespace); a lock on the volume can, and ends with the last process.
 	exec 9>"$VOLUME/.lock"
-	flock -n 9 || flock -w 60 9 || { echo "another PostgreSQL still uses $VOLUME" >&2; exit 1; }
+	left="${LOCK_SECONDS:-60}"
+	until flock -n 9; do # Alpine's flock knows no time limit of its own
+		[ "$left" -gt 0 ] || { echo "another PostgreSQL still uses $VOLUME" >&2; exit 1; }
+		left=$((left - 1))
+		sleep 1
+	done
 	[ -s "$PGDATA/PG_VERSION" ] || create
 	chmod 0700 "$PGDATA" # where the volume's group was changed at a mount PostgreSQL would not start again
 	exec postgres -D "$PGDATA" -c config_file="$CONFIG/postgresql.conf" -c hba_file="$CONFIG/pg_hba.conf" \
