@@ -153,10 +153,29 @@ function others(ranges: readonly Range[]): Range[] {
   return ranges.filter((range) => !PRESETS.some((preset) => same(preset.range, range)));
 }
 
+// Browsers list zones by names that the database has given up.
+const RENAMED: { [name: string]: string } = {
+  "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+  "America/Godthab": "America/Nuuk",
+  "Asia/Calcutta": "Asia/Kolkata",
+  "Asia/Katmandu": "Asia/Kathmandu",
+  "Asia/Rangoon": "Asia/Yangon",
+  "Asia/Saigon": "Asia/Ho_Chi_Minh",
+  "Atlantic/Faeroe": "Atlantic/Faroe",
+  "Europe/Kiev": "Europe/Kyiv",
+};
+
+function zones(): string[] {
+  const listed = typeof Intl.supportedValuesOf === "function" ? Intl.supportedValuesOf("timeZone") : [];
+  return listed
+    .filter((zone) => zone !== "UTC")
+    .map((zone) => RENAMED[zone] ?? zone)
+    .sort();
+}
+
 function Zone({ tz }: { tz: string }) {
-  const zones = typeof Intl.supportedValuesOf === "function" ? Intl.supportedValuesOf("timeZone") : [];
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const known = ["local", "UTC", ...zones.filter((zone) => zone !== "UTC")];
+  const known = ["local", "UTC", ...zones()];
   const offered = known.includes(tz) ? known : [tz, ...known];
   const choose = (zone: string) => {
     go({ tz: zone });

@@ -38,6 +38,10 @@ describe("a time as it is shown", () => {
     expect(formatTime("2026-11-23T10:00:00Z", "UTC", now)).toBe("2026-11-23 10:00:00.000");
   });
 
+  it("is that of UTC where the zone is none", () => {
+    expect(formatClock("2026-11-24T23:00:00Z", "Middle/Earth")).toBe("23:00:00");
+  });
+
   it("knows days by the zone", () => {
     expect(formatDate(TIME, "Europe/Berlin")).toBe("2026-11-25");
     expect(spansDays("2026-11-24T22:00:00Z", "2026-11-24T23:30:00Z", "UTC")).toBe(false);

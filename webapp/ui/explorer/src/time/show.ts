@@ -10,8 +10,14 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 function formatOf(tz: string): Intl.DateTimeFormat {
   const known = formats.get(tz);
   if (known) return known;
-  const made = new Intl.DateTimeFormat("en-CA", {
-    ...(tz === "local" ? {} : { timeZone: tz }),
+  const made = formatter(tz);
+  formats.set(tz, made);
+  return made;
+}
+
+/** A name that is no zone (an address may hold anything) shows as UTC; the server says what is wrong with it. */
+function formatter(tz: string): Intl.DateTimeFormat {
+  const options: Intl.DateTimeFormatOptions = {
     year: "numeric",
     month: "2-digit",
     day: "2-digit",
@@ -19,9 +25,12 @@ function formatOf(tz: string): Intl.DateTimeFormat {
     minute: "2-digit",
     second: "2-digit",
     hourCycle: "h23",
-  });
-  formats.set(tz, made);
-  return made;
+  };
+  try {
+    return new Intl.DateTimeFormat("en-CA", tz === "local" ? options : { ...options, timeZone: tz });
+  } catch {
+    return new Intl.DateTimeFormat("en-CA", { ...options, timeZone: "UTC" });
+  }
 }
 
 interface Shown {
