@@ -129,8 +129,8 @@ def outage(shop: Shop, told_ns: int) -> Iterator[Said]:
     span = ENDS - BEGINS
     failing = ORDERS_A_MINUTE * span // MINUTE
     for number in range(failing):
-        # A request takes up to 20 s to fail: all are over before the end.
-        at = told_ns + BEGINS + int((span - 25 * SECOND) * number / failing)
+        # Ever more of them; each takes ten seconds to fail, and all are over before the end.
+        at = told_ns + BEGINS + int((span - 25 * SECOND) * (number / failing) ** 0.75)
         trace = TRACE if number == failing // 4 else ""
         yield from failed_order(shop, shop.open(at, trace), with_trace=bool(trace) or number % 9 == 0)
 

@@ -52,6 +52,8 @@ class Command(BaseCommand):
             raise CommandError(f"{harmless(str(error))}. Run it again.") from error
         except (ClientError, JournalBusy) as error:
             raise CommandError(harmless(str(error))) from error
+        except BrokenPipeError:  # `| head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except OSError as error:  # the journal's place: the file system of a container may be read-only
             raise CommandError(f"VAR_DIR must be writable, to note what was told: {error}") from error
 
