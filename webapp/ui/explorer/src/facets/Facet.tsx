@@ -117,7 +117,9 @@ function Row({ address, field, value, total, ticked }: RowProps) {
             // A box is changed by a click or by the space bar, and only the former can bear Alt.
             const out = nativeEvent instanceof MouseEvent && nativeEvent.altKey;
             const { q } = address;
-            go({ q: out ? edited(q, field, value.value, "exclude") : toggled(q, field, value.value, ticked) });
+            go({
+              q: out ? edited(q, field, value.value, "exclude") : toggled(q, field, value.value, ticked),
+            });
           }}
         />
         <span className={field === "severity" ? `facet-text level-${value.value}` : "facet-text"}>
