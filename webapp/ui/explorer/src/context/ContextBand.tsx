@@ -6,6 +6,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { get, Problem } from "../api/client";
 import type { Context } from "../api/types";
 import { ProblemNote } from "../frame/ProblemNote";
+import { visible } from "../line/visible";
 import { Skeleton } from "../list/edges";
 import { type Address, go, type Scope } from "../state/address";
 import { useKeys } from "../state/keys";
@@ -82,5 +83,6 @@ function nameOf(scope: Scope, line: Context["line"] | undefined): string {
   const value = line?.[scope];
   if (!line) return scope;
   if (!value) return `no ${scope}`;
-  return `${scope} ${value.length > LONGEST ? `${value.slice(0, LONGEST - 1)}…` : value}`;
+  const text = visible(value.length > LONGEST ? `${value.slice(0, LONGEST - 1)}…` : value);
+  return `${scope} ${text}`;
 }

@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { Facet as Counted, FacetValue } from "../api/types";
 import { useFacet } from "../data/results";
 import { ProblemNote } from "../frame/ProblemNote";
+import { visible } from "../line/visible";
 import { edited, missing, toggled } from "../query/edit";
 import { type Address, go } from "../state/address";
 import { openMenu } from "../values/menu";
@@ -26,7 +27,7 @@ export function Facet({ address, field, onClose }: Props) {
   return (
     <section className={isPlaceholderData ? "facet stale" : "facet"} aria-label={field}>
       <header className="facet-head">
-        <h3 title={field}>{field}</h3>
+        <h3 title={visible(field)}>{visible(field)}</h3>
         {counted && <span className="meta">{distinct(counted)}</span>}
         <button type="button" className="facet-close quiet" aria-label={`Close ${field}`} onClick={onClose}>
           ✕
@@ -104,7 +105,7 @@ interface RowProps {
 
 function Row({ address, field, value, total, ticked }: RowProps) {
   const share = total > 0 ? (100 * value.count) / total : 0;
-  const shown = value.value === "" ? "(empty)" : value.value;
+  const shown = visible(value.value) || "(empty)";
   const text = `${shown}: ${value.count.toLocaleString("en")} of ${total.toLocaleString("en")} lines`;
   return (
     <li className="facet-row" title={text}>

@@ -1,6 +1,7 @@
 /** Which fields stand as columns, in which order; kept in the address and in the profile. */
 import { useState } from "react";
 import { useFields } from "../data/results";
+import { visible } from "../line/visible";
 import { type Address, go } from "../state/address";
 import { prefer } from "../state/preferences";
 
@@ -27,7 +28,7 @@ export function Columns({ address }: { address: Address }) {
       <ul>
         {columns.map((name, index) => (
           <li key={name}>
-            <span className="mono columns-name">{name}</span>
+            <span className="mono columns-name">{visible(name)}</span>
             <button
               type="button"
               className="quiet"
@@ -76,7 +77,7 @@ export function Columns({ address }: { address: Address }) {
                 disabled={columns.length >= MOST}
                 onClick={() => put([...columns, name])}
               >
-                + <span className="mono">{name}</span>
+                + <span className="mono">{visible(name)}</span>
               </button>
             </li>
           ))}

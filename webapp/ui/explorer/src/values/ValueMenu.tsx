@@ -1,6 +1,7 @@
 /** The one menu on every value: Filter, Exclude, Only, a column, the histogram's colours, Copy. */
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from "react";
 import { copied } from "../frame/notices";
+import { visible } from "../line/visible";
 import { edited, findable, type Mode } from "../query/edit";
 import { type Address, go, useAddress } from "../state/address";
 import { prefer } from "../state/preferences";
@@ -33,7 +34,7 @@ function Menu({ opened }: { opened: Opened }) {
       onKeyDown={(event) => moved(event, close)}
     >
       <p className="value-menu-head meta" role="presentation">
-        {opened.field}: <span className="mono">{shortened(opened.value)}</span>
+        {visible(opened.field)}: <span className="mono">{visible(shortened(opened.value))}</span>
       </p>
       {entries(address, opened).map(({ label, run, hint }) => (
         <button
