@@ -35,7 +35,7 @@ minutes         Zset: minutes that have books by when these last changed (ms). P
 drain           Hash of 12 slots: <number of 5 s bucket>:<rows that left the queue>. By finish.
 directory, directory:version   Who may send: `directory.py`. Written by publish.
 used            Hash: when each token was last used. `usage.py`.
-heartbeats, heartbeat:*        Who is alive: webapp/heartbeat.py.
+heartbeats      Hash: who is alive, and how it is. webapp/heartbeat.py.
 ingest, _kombu.*, unacked*     Celery's own; accept and want_hint read the length of `ingest`.
 """
 

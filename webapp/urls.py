@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from webapp import flower
+from webapp.pipeline.page import index
 from webapp.ui.login import Login
 from webapp.ui.misdirected import ingest_elsewhere
 
@@ -25,5 +26,6 @@ urlpatterns = [
     path("flower/<path:path>", flower.proxy, name="flower-page"),
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}ui/icon.svg")),
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/", admin.site.admin_view(index)),
     path("admin/", admin.site.urls),
 ]

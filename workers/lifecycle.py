@@ -31,6 +31,7 @@ from workers.deadline import Watchdog
 from workers.errors import DirectoryTaken
 from workers.pulse import Pulse
 from workers.pump import Pump, Step
+from workers.report import Report
 from workers.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,9 @@ class Worker:
             spill_always=settings.SPILL_ALWAYS,
             spilled=self.spilled.set,
         )
+        self.report = Report(
+            client=self.buffer.client, spool=self.spool, breaker=self.breaker, live=self.pulse.live
+        )
         self._loops: list[threading.Thread] = []
 
     def step(self) -> Step:
@@ -89,6 +93,7 @@ class Worker:
             thread.start()
 
     def tick(self) -> None:
+        self.report.tell()
         with contextlib.suppress(BrokerGone):
             self.pump.tell.again()
             if self.buffer.want_hint():
@@ -134,6 +139,7 @@ class Worker:
             thread.join()
         with contextlib.suppress(BrokerGone):
             self.pump.tell.again()
+        self.report.stopped()
         self.spool.close()
 
 

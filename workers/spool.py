@@ -116,6 +116,10 @@ class Spool:
         """The files to store, oldest first."""
         return sorted(path for path in self.directory.iterdir() if path.name.endswith(spill.SUFFIX))
 
+    def holds(self) -> tuple[int, int]:
+        """(files, bytes) that wait to be stored"""
+        return len(self.waiting()), self._bytes
+
     def aside(self) -> list[Path]:
         return sorted(path for path in self.directory.iterdir() if path.suffix in (BAD, OLD))
 

@@ -1,27 +1,34 @@
 """Batches, segments and quarantine in Django's admin: to look at, never to change.
 
 These tables are large. Pages are counted up to a bound and no further, ordered by an index that exists, and
-found by exact id; nothing here can start a scan of them. A reader sees the batches of his own sources only.
+found by exact id or within a span of time; nothing here can start a scan of them, whatever stands in the
+address. A reader sees the batches of his own sources only, and their lines in the explorer.
 """
 
 import uuid
-from typing import Any, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from webapp.access.models import Source
 from webapp.access.scope import for_user
+from webapp.logs import pipeline
+from webapp.logs.bytes import dump, printable, readable
+from webapp.logs.errors import ReadError, StoreError
 from webapp.logs.models import Batch, Quarantine, Segment
 
 COUNTED = 10_000  # rows: pages beyond this are reached by searching, not by leafing
-RAW_SHOWN = 8 * 1024  # bytes of a quarantined line on its page
-TEXT_SHARE = 0.9  # with fewer printable characters than this, bytes are shown as hexadecimal
+RAW_SHOWN = 8 * 1024  # bytes of a quarantined line on its page; the file has all of them
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -37,6 +44,10 @@ class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     list_per_page = 50
     actions = None
+    may_look_up: ClassVar[tuple[str, ...]] = ()  # what an address may select by: found by an index
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in self.may_look_up
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -76,6 +87,23 @@ class OfSource(Looking):
         return row.source_name or f"#{row.source}"
 
 
+# ---- into the explorer ----
+
+
+def explorer(query: str, start: datetime | str, end: datetime | str) -> str:
+    """The address of a search."""
+    given = {"q": query, "start": moment(start), "end": moment(end)}
+    return f"{reverse('search')}?{urlencode(given)}"
+
+
+def moment(at: datetime | str) -> str:
+    return at if isinstance(at, str) else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def link(address: str, text: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', address, text)
+
+
 @admin.register(Batch)
 class BatchAdmin(OfSource):
     list_display = [
@@ -87,53 +115,144 @@ class BatchAdmin(OfSource):
         "quarantined",
         "received",
         "committed",
-        "seg",
+        "lines",
     ]
     ordering = ["-seg", "-first_pos"]
     sortable_by = ()
     exclude = ["content_hash", "source"]
-    readonly_fields = ["source_named", "content"]
+    readonly_fields = ["source_named", "content", "lines"]
+    may_look_up = ("seg",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With the times of its transaction's lines, which hold its own."""
+        segment = Segment.objects.filter(pk=OuterRef("seg"))
+        first, last = (Subquery(segment.values(name)[:1]) for name in ("time_min", "time_max"))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(time_min=first, time_max=last)
+        return rows
 
     @admin.display(description="SHA-256 of the body")
     def content(self, batch: Batch) -> str:
         return bytes(batch.content_hash).hex()
 
+    @admin.display(description="in the explorer", empty_value="-")
+    def lines(self, batch: Any) -> SafeString | None:
+        if not batch.rows or batch.time_min is None:
+            return None
+        end = batch.time_max + timedelta(microseconds=1)
+        return link(explorer(f"batch:{batch.batch}", batch.time_min, end), "lines")
+
 
 @admin.register(Segment)
 class SegmentAdmin(Looking):
-    list_display = ["seg", "rows", "time_min", "time_max", "committed"]
+    list_display = ["seg", "rows", "time_min", "time_max", "committed", "batches"]
     ordering = ["-seg"]
     sortable_by = ()
+    readonly_fields = ["batches"]
+
+    @admin.display(description="its batches")
+    def batches(self, segment: Segment) -> SafeString:
+        return link(f"{reverse('admin:logs_batch_changelist')}?seg={segment.seg}", "batches")
+
+
+# ---- quarantine ----
+
+
+class Since(admin.SimpleListFilter):
+    """Always a bound, so that rows are found by the index on the time; a batch's id is one too."""
+
+    title = "when"
+    parameter_name = "since"
+    HOURS: ClassVar = {"1h": 1, "24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+    NAMES: ClassVar = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.NAMES.items())
+
+    def choices(self, changelist: Any) -> Any:
+        """Without "all"."""
+        for name, title in self.NAMES.items():
+            yield {
+                "selected": name == self.chosen,
+                "query_string": changelist.get_query_string({self.parameter_name: name}),
+                "display": title,
+            }
+
+    @property
+    def chosen(self) -> str:
+        return str(self.value() if self.value() in self.HOURS else "24h")
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if request.GET.get("q", "").strip():
+            return queryset
+        return queryset.filter(created__gt=timezone.now() - timedelta(hours=self.HOURS[self.chosen]))
+
+
+class Reason(admin.SimpleListFilter):
+    """The reasons of the last day, and the one that was asked for."""
+
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        try:
+            known = {reason for reason, _ in pipeline.look(pipeline.refused).reasons}
+        except (StoreError, ReadError):
+            known = set()  # not told in time: what was asked for still works
+        asked = request.GET.get(self.parameter_name)
+        return [(reason, reason) for reason in sorted(known | ({asked} if asked else set()))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
 @admin.register(Quarantine)
 class QuarantineAdmin(OfSource):
     list_display = ["created", "source_named", "reason", "detail", "line", "batch", "beginning"]
     list_display_links = ["created", "reason"]
-    ordering = ["-id"]
+    list_filter = [Since, Reason]
+    may_look_up = ("since", "reason")
+    ordering = ["-created", "-id"]
     sortable_by = ()
     exclude = ["raw", "source"]
-    readonly_fields = ["source_named", "content"]
+    readonly_fields = ["source_named", "as_text", "as_bytes", "whole"]
+
+    class Media:
+        css: ClassVar = {"all": ["ui/admin.css"]}
 
     @admin.display(description="begins with")
     def beginning(self, row: Quarantine) -> str:
         return readable(bytes(row.raw[:80]))
 
+    @admin.display(description="as text")
+    def as_text(self, row: Quarantine) -> SafeString:
+        return format_html('<pre class="lb-raw lb-text">{}</pre>', printable(bytes(row.raw[:RAW_SHOWN])))
+
+    @admin.display(description="as bytes")
+    def as_bytes(self, row: Quarantine) -> SafeString:
+        return format_html('<pre class="lb-raw">{}</pre>', dump(bytes(row.raw[:RAW_SHOWN])))
+
     @admin.display(description="as received")
-    def content(self, row: Quarantine) -> SafeString:
-        raw = bytes(row.raw)
-        note = f"{len(raw):,} bytes" + (f", the first {RAW_SHOWN:,} shown" if len(raw) > RAW_SHOWN else "")
-        return format_html("<p>{}</p><pre>{}</pre>", note, readable(raw[:RAW_SHOWN]))
+    def whole(self, row: Quarantine) -> SafeString:
+        size = len(row.raw)
+        note = f", the first {RAW_SHOWN:,} shown above" if size > RAW_SHOWN else ""
+        address = reverse("admin:logs_quarantine_raw", args=[row.pk])
+        return format_html('{} bytes{} · <a href="{}">download</a>', f"{size:,}", note, address)
 
+    def get_urls(self) -> list[Any]:
+        raw = path("<int:number>/raw/", self.admin_site.admin_view(self.download), name="logs_quarantine_raw")
+        return [raw, *super().get_urls()]
 
-def readable(raw: bytes) -> str:
-    """Bytes that nobody vouches for, as text without a single control character, or as hexadecimal."""
-    text = raw.decode("utf-8", "backslashreplace")
-    if sum(map(shows, text)) < TEXT_SHARE * len(text) or text.count("\\x") * 4 > len(text) / 2:
-        return raw.hex(" ", 2)
-    return "".join(character if shows(character) else f"\\u{ord(character):04x}" for character in text)
-
-
-def shows(character: str) -> bool:
-    """Not a control, not a mark that reverses the direction of writing."""
-    return character == "\n" or character.isprintable()
+    def download(self, request: HttpRequest, number: int) -> HttpResponse:
+        """As a file and nothing else: no browser is to take it for a page."""
+        row = self.get_queryset(request).filter(pk=number).first()
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        return HttpResponse(
+            bytes(row.raw),
+            content_type="application/octet-stream",
+            headers={
+                "Content-Disposition": f'attachment; filename="quarantine-{number}.bin"',
+                "Content-Security-Policy": "default-src 'none'; sandbox",
+                "Cache-Control": "no-store",
+            },
+        )

@@ -1,0 +1,1 @@
+"""The admin's first page: how the pipeline is, and what to do about it."""

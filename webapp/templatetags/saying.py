@@ -1,0 +1,10 @@
+"""`webapp.pipeline.saying` for templates."""
+
+from django import template
+
+from webapp.pipeline import saying
+
+register = template.Library()
+register.filter("age", saying.age)
+register.filter("size", saying.size)
+register.filter("number", saying.number)

@@ -1,0 +1,69 @@
+"""What a worker says of itself in the broker every few seconds (webapp/heartbeat.py), and once at its end."""
+
+import contextlib
+import shutil
+import socket
+import time
+from collections.abc import Callable
+
+import msgspec
+import redis
+from django.conf import settings
+
+import webapp
+from ingest.errors import IngestError
+from webapp import heartbeat
+from webapp.heartbeat import Heartbeat
+from workers.breaker import Breaker
+from workers.spool import Spool
+
+
+class Report:
+    def __init__(
+        self,
+        *,
+        client: redis.Redis,
+        spool: Spool,
+        breaker: Breaker,
+        live: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._spool = spool
+        self._breaker = breaker
+        self._live = live
+        self._clock = clock
+        self._started_ms = time.time_ns() // 1_000_000
+        self._told = float("-inf")
+
+    def tell(self) -> None:
+        """Not more often than there is need. A broker that does not hear it is asked again the next time."""
+        if self._clock() - self._told >= heartbeat.EVERY_SECONDS:
+            self._told = self._clock()
+            self._tell(self.now())
+
+    def stopped(self) -> None:
+        self._tell(msgspec.structs.replace(self.now(), stopped=True))
+
+    def _tell(self, beat: Heartbeat) -> None:
+        with contextlib.suppress(IngestError):
+            heartbeat.tell(self._client, beat)
+
+    def now(self) -> Heartbeat:
+        files, size = self._spool.holds()
+        disk = shutil.disk_usage(self._spool.directory)
+        return Heartbeat(
+            kind="worker",
+            name=settings.WORKER_NAME,
+            host=socket.gethostname(),
+            version=webapp.__version__,
+            started_ms=self._started_ms,
+            hangs=not self._live(),
+            database="" if self._breaker.closed else self._breaker.reason or "unknown",
+            threads=settings.WORKER_THREADS,
+            spill_files=files,
+            spill_bytes=size,
+            spill_aside=len(self._spool.aside()),
+            disk_free=disk.free,
+            disk_total=disk.total,
+        )
