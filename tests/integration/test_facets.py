@@ -248,3 +248,18 @@ def test_what_cannot_be_counted_is_refused_by_name(asked: dict[str, Any], param:
         with pytest.raises(Refused) as refused:
             read(Ask(), ALL, **asked)
         assert refused.value.param == param
+
+
+def test_fields_counted_in_one_scan_have_the_numbers_that_each_has_alone(url: str) -> None:
+    put(url, *codes(200, 200.0, "x", None, ["x"]), *services("a", "b", "", "b"))
+    put(url, record("x", severity=None, host="", attributes=b'{"service": "inner", "n": true}'), source=9)
+    names = ["service", "severity", "level", "host", "source", "code", "@service", "n", "absent"]
+    for ask in (Ask(), Ask(q="service:b"), Ask(q="nothing"), Ask(q="code:200 host:web-1")):
+        together = facets(ask, ALL, fields=names, limit=2).facets
+        assert together == [one(name, ask, limit=2) for name in names]
+
+
+def test_the_histogram_tells_the_same_values_apart(url: str) -> None:
+    put(url, *codes(200, 200.0, "200", 2e2, [1], {}, True, None, 0.50))
+    drawn = {series.value: series.total for series in histogram(Ask(), ALL, by="code").series}
+    assert drawn == {**counts(one("code")), "missing": 1}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from webapp.access.scope import Scope
-from webapp.logs import steps, times
+from webapp.logs import scalars, steps, times
 from webapp.logs.asking import Answering, Ask, Prepared, answering, bad_value, prepared, storable
 from webapp.logs.binding import SQL
 from webapp.logs.clauses import field_of
@@ -139,12 +139,19 @@ def bounded(edges: Iterable[int]) -> Iterator[int]:
 def value_of(answer: Answering, field: Field) -> SQL:
     """The text that names a line's series, NULL where the field is missing."""
     if field.kind is Kind.ATTRIBUTE:
-        return sql.SQL("attributes ->> {}").format(answer.plan.bind(field.name, "text"))
+        return one_spelling(scalars.attribute(answer.plan.bind, field.name))
     if field.name in ("service", "host"):
         return sql.SQL("nullif({}, '')").format(sql.Identifier(field.name))
     if field.name == "source":
         return sql.SQL("source::text")
     return sql.SQL("((severity - 1) / 4)::text")
+
+
+def one_spelling(value: SQL) -> SQL:
+    """The text of a JSON value; 200 and 200.0 are one, as they are for the query language."""
+    return sql.SQL(
+        "CASE jsonb_typeof({0}) WHEN 'number' THEN trim_scale({0}::numeric)::text ELSE {0} #>> '{{}}' END"
+    ).format(value)
 
 
 # ---- counting ----
