@@ -1,5 +1,6 @@
 /** The geometry of the histogram: buckets of an answer as stacked bars, in pixels. Pure; drawn by Bars.tsx. */
 import type { Histogram, Series } from "../api/types";
+import { visible } from "../line/visible";
 
 const LEAST_BAR = 3;
 const GAP = 1;
@@ -48,7 +49,7 @@ export function classOf(series: Series, index: number, by: string): string {
 export function nameOf({ kind, value }: Series): string {
   if (kind === "other") return "other";
   if (kind === "missing") return "none";
-  return value === "" ? "(empty)" : value;
+  return visible(value) || "(empty)";
 }
 
 export function bars(counted: Histogram, by: string, width: number, height: number): Bar[] {
