@@ -62,7 +62,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "ADMIN_PASSWORD": "Of `admin`, which the role `migrate` makes where there is no superuser yet.",
         "INGEST_TOKEN": "A token that `migrate` enters for the source `default`.",
         "DEMO_TOKEN": "The same for the source `demo`, which the role `producer` sends to.",
-        "SECRETS_DIR": "Where the role `init` puts what it makes; Compose mounts a volume for each reader there.",
+        "SECRETS_DIR": "Where the role `init` puts what it makes; Compose mounts a volume for each.",
     },
     "`make up` alone": {
         "VAR_DIR": "Everything of the local installation: servers, spill, logs, secrets.",
@@ -96,5 +96,6 @@ DEFAULTS = {
 ELSEWHERE = """\
 ## The terminal
 
-`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN` (or `LOGBOOM_TOKEN_FILE`); without them it finds what `make up` made in `VAR_DIR`.
+`./logboom` reads `LOGBOOM_URL` and `LOGBOOM_TOKEN` (or `LOGBOOM_TOKEN_FILE`); without them it finds what
+`make up` made in `VAR_DIR`.
 """
