@@ -28,6 +28,7 @@ from webapp.logs.errors import ReadError, StoreError
 from webapp.logs.models import Batch, Quarantine, Segment
 
 COUNTED = 10_000  # rows: pages beyond this are reached by searching, not by leafing
+BEGINNING = 40  # bytes of it in the list
 RAW_SHOWN = 8 * 1024  # bytes of a quarantined line on its page; the file has all of them
 
 
@@ -42,6 +43,7 @@ class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # counts beside filters would be counts of all that matches
     list_per_page = 50
     actions = None
     may_look_up: ClassVar[tuple[str, ...]] = ()  # what an address may select by: found by an index
@@ -221,7 +223,7 @@ class QuarantineAdmin(OfSource):
 
     @admin.display(description="begins with")
     def beginning(self, row: Quarantine) -> str:
-        return readable(bytes(row.raw[:80]))
+        return readable(bytes(row.raw[:BEGINNING]))
 
     @admin.display(description="as text")
     def as_text(self, row: Quarantine) -> SafeString:

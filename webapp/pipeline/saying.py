@@ -25,3 +25,13 @@ def size(count: int) -> str:
 
 def number(count: int) -> str:
     return f"{count:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """One line, two lines."""
+    plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
+    return f"{number(count)} {noun if count == 1 else plural}"
+
+
+def wait(count: int) -> str:
+    return f"{counted(count, 'line')} {'waits' if count == 1 else 'wait'}"

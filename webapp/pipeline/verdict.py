@@ -9,7 +9,7 @@ from typing import Literal
 
 from ingest.buffer import Depth
 from webapp.heartbeat import Seen
-from webapp.pipeline.saying import age, number, size
+from webapp.pipeline.saying import age, counted, size, wait
 
 Gravity = Literal["bad", "warn", "good"]
 LATE_MS = 60_000  # lines that wait longer than this are worth a sentence
@@ -87,7 +87,7 @@ def of_broker(broker: Broker) -> Iterator[Finding]:
 def of_queue(broker: Broker) -> Iterator[Finding]:
     depth = broker.depth
     if not broker.alive:
-        waits = f", and {number(depth.queued_rows)} lines wait" if depth.queued_rows else ""
+        waits = f", and {wait(depth.queued_rows)}" if depth.queued_rows else ""
         yield Finding("bad", f"No worker is running{waits}.", "Start one: nothing is stored without it.")
     elif depth.oldest_ms > LATE_MS:
         yield Finding(
@@ -98,7 +98,7 @@ def of_queue(broker: Broker) -> Iterator[Finding]:
     if depth.spilled:
         yield Finding(
             "warn",
-            f"Spill files hold {number(depth.spilled_rows)} lines of {number(depth.spilled)} batches, "
+            f"Spill files hold {counted(depth.spilled_rows, 'line')} of {counted(depth.spilled, 'batch')}, "
             "because the database was away.",
             "Their workers store them when it is back, oldest first; a worker that is gone for good "
             "leaves its volume to `manage.py spill drain`.",
@@ -124,13 +124,13 @@ def of_worker(seen: Seen) -> Iterator[Finding]:
     if left and not seen.alive:
         yield Finding(
             "bad",
-            f"{beat.name} is not running and left {number(left)} spill files behind.",
+            f"{beat.name} is not running and left {counted(left, 'spill file')} behind.",
             "Start it again, or store them with `manage.py spill drain` where its volume is mounted.",
         )
     if beat.spill_aside:
         yield Finding(
             "warn",
-            f"{beat.name} set {number(beat.spill_aside)} spill files aside: damaged, or too old.",
+            f"{beat.name} set {counted(beat.spill_aside, 'spill file')} aside: damaged, or too old.",
             "They need a person: `manage.py spill verify` names them.",
         )
     if seen.alive and beat.disk_total and beat.disk_free < LITTLE_DISK * beat.disk_total:
@@ -154,4 +154,4 @@ def of_beat(beat: Seen | None) -> Iterator[Finding]:
 def waiting(depth: Depth) -> str:
     if not depth.queued_rows:
         return "Nothing waits."
-    return f"{number(depth.queued_rows)} lines wait, the oldest for {age(depth.oldest_ms)}."
+    return f"{wait(depth.queued_rows)}, the oldest for {age(depth.oldest_ms)}."
