@@ -8,7 +8,7 @@
  */
 import { useQueries, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useRef, useState } from "react";
-import { get } from "../api/client";
+import { get, type Params } from "../api/client";
 import type { Line, Page } from "../api/types";
 import type { Address } from "../state/address";
 import { asked } from "./ask";
@@ -51,38 +51,12 @@ export function usePages(address: Address): Pages {
   const [kept, setKept] = useState<Known>(begun(undefined));
   const [sight, setSight] = useState<readonly [number, number]>([0, 0]);
   const [beyond, setBeyond] = useState<Known | null>(null);
-  const query = useRef(params);
-  if (!old) query.current = params;
-
-  // What a call of `page` learned must be known to the next one, before anything was rendered.
-  const latest = useRef(kept);
-  if (latest.current.first !== page) latest.current = begun(page);
-  const current = () => latest.current;
-  const teach = (place: number, answer: Page | undefined) => {
-    // The answer to a question that is not asked any more teaches nothing.
-    const next = latest.current.first === page ? learned(latest.current, place, answer) : latest.current;
-    if (next === latest.current) return;
-    latest.current = next;
-    setKept(next);
-  };
-
-  const known = current();
+  const book = useRef<Book>({ params, known: kept, tell: setKept }).current;
+  if (!old) book.params = params;
+  if (book.known.first !== page) book.known = begun(page);
+  const known = book.known;
   const wanted = inSight(known, sight, beyond === known).filter((place) => place > 0);
-  const options = (place: number) => ({
-    queryKey: ["page", known.cursors[place - 1] ?? ""],
-    queryFn: async ({ signal }: { signal: AbortSignal }) => {
-      const cursor = current().cursors[place - 1];
-      const found = await get<Page>(
-        "logs/search",
-        { ...query.current, as_of: "", cursor, limit: PAGE, count: "none" },
-        signal,
-      );
-      teach(place, found);
-      return found;
-    },
-    gcTime: HELD_MS,
-  });
-  const answers = useQueries({ queries: wanted.map(options) });
+  const answers = useQueries({ queries: wanted.map((place) => optionsOf(book, place)) });
 
   const starts = useMemo(() => startsOf(known.counts), [known.counts]);
   const held = (place: number) => (place === 0 ? page : answers[wanted.indexOf(place)]?.data);
@@ -118,14 +92,47 @@ export function usePages(address: Address): Pages {
     retry: () => void broken?.refetch(),
     goOn: () => setBeyond(known),
     placeOf: (index) => placeOf(starts, index),
-    startOf: (place) => startsOf(current().counts)[place] ?? 0,
+    startOf: (place) => startsOf(book.known.counts)[place] ?? 0,
     page: async (place) => {
       if (place === 0) return page?.logs ?? [];
-      const cursor = current().cursors[place - 1];
-      if (cursor === undefined || (current().full && place >= current().counts.length)) return null;
-      const found = await client.fetchQuery({ ...options(place), queryKey: ["page", cursor] });
-      teach(place, found);
+      const { cursors, counts, full } = book.known;
+      if (cursors[place - 1] === undefined || (full && place >= counts.length)) return null;
+      const found = await client.fetchQuery(optionsOf(book, place));
+      teach(book, page, place, found);
       return found.logs;
     },
   };
+}
+
+/** What the calls of `page` and the queries learn is known to the next one, before anything was rendered. */
+interface Book {
+  params: Params;
+  known: Known;
+  tell: (known: Known) => void;
+}
+
+/** Out here, because a query keeps its function: one made in the hook would hold the answers of its render. */
+function optionsOf(book: Book, place: number) {
+  const { params, known } = book;
+  const cursor = known.cursors[place - 1] ?? "";
+  const { first } = known;
+  return {
+    queryKey: ["page", cursor],
+    queryFn: async ({ signal }: { signal: AbortSignal }) => {
+      const asked = { ...params, as_of: "", cursor, limit: PAGE, count: "none" };
+      const found = await get<Page>("logs/search", asked, signal);
+      teach(book, first, place, found);
+      return found;
+    },
+    gcTime: HELD_MS,
+  };
+}
+
+/** The answer to a question that is not asked any more teaches nothing. */
+function teach(book: Book, first: Page | undefined, place: number, answer: Page): void {
+  if (book.known.first !== first) return;
+  const next = learned(book.known, place, answer);
+  if (next === book.known) return;
+  book.known = next;
+  book.tell(next);
 }
