@@ -107,7 +107,7 @@ export interface FieldEntry {
   name: string;
   types: string[];
   count: number;
-  distinct: number;
+  distinct: number | null;
   example: string | null;
   builtin: boolean;
 }

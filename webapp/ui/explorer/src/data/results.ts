@@ -70,7 +70,11 @@ export function useHistogram(address: Address, buckets = BUCKETS) {
   });
 }
 
-export function useFacet(address: Address, field: string, { contains = "", limit = 10, wanted = true } = {}) {
+export function useFacets(
+  address: Address,
+  field: string[],
+  { contains = "", limit = 10, wanted = true } = {},
+) {
   const as_of = useAsOf(address);
   const params = { ...asked(address), as_of, field, contains, limit };
   return useQuery({

@@ -1,28 +1,32 @@
 /** One field: its commonest values as boxes to tick, what is beyond them, and how many lines have none. */
 import { useState } from "react";
 import type { Facet as Counted, FacetValue } from "../api/types";
-import { useFacet } from "../data/results";
+import { useFacets } from "../data/results";
 import { ProblemNote } from "../frame/ProblemNote";
 import { visible } from "../line/visible";
 import { edited, missing, toggled } from "../query/edit";
 import { type Address, go } from "../state/address";
 import { openMenu } from "../values/menu";
 
-const FEW = 8;
+export const FEW = 8;
 const MANY = 50;
 const SKELETON = ["80%", "60%", "70%"];
 
 interface Props {
   address: Address;
   field: string;
+  shared: ReturnType<typeof useFacets>; // the answer for all open fields
   onClose: () => void;
 }
 
-export function Facet({ address, field, onClose }: Props) {
+export function Facet({ address, field, shared, onClose }: Props) {
   const [contains, setContains] = useState("");
   const [limit, setLimit] = useState(FEW);
-  const { data, error, refetch, isPlaceholderData } = useFacet(address, field, { contains, limit });
-  const counted = data?.facets[0];
+  const more = contains !== "" || limit > FEW;
+  const own = useFacets(address, [field], { contains, limit, wanted: more });
+  // Until there is more to show, what is there stays.
+  const { data, error, refetch, isPlaceholderData } = more && (own.data || own.error) ? own : shared;
+  const counted = data?.facets.find((one) => one.field === field);
   const searchable = contains !== "" || (counted?.distinct ?? 0) > FEW;
   return (
     <section className={isPlaceholderData ? "facet stale" : "facet"} aria-label={field}>
