@@ -51,8 +51,12 @@ export function Around({ first, path, address }: Props) {
   ]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it opens
   useEffect(() => {
-    scroll.current?.to(lines.indexOf(first.line), "center");
+    const centred = () => scroll.current?.to(lines.indexOf(first.line), "center");
+    centred();
     scroll.current?.focus();
+    // And again, when a detail that stands open above it is measured.
+    const frame = requestAnimationFrame(() => requestAnimationFrame(centred));
+    return () => cancelAnimationFrame(frame);
   }, []);
   const upper: Way = address.order === "asc" ? "prev" : "next";
   const lower: Way = upper === "prev" ? "next" : "prev";
