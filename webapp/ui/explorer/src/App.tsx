@@ -25,6 +25,7 @@ export function App() {
       <a className="skip" href="#lines">
         Skip to the lines
       </a>
+      <h1 className="hidden">Search the lines</h1>
       <TopBar />
       <div className="asking">
         <QueryBar address={address} />
