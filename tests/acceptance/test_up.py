@@ -147,7 +147,8 @@ def test_the_printed_search_finds_it_too(local: Installation, printed: str) -> N
 
 def test_every_step_is_a_line_with_its_seconds(printed: str) -> None:
     steps = re.findall(r"^  (.+?) +[\d.]+ s$", printed, re.MULTILINE)
-    assert [step.split()[0] for step in steps] == [
+    names = [step.split()[0] for step in steps]
+    assert [name for name in names if name != "Explorer"] == [  # which is built when its sources changed
         *("Servers", "Tables", "Static", "Admin,"),
         *("ingest", "web", "worker", "beat", "flower"),
     ]
