@@ -1,17 +1,9 @@
 /** What the colours are, with totals: a click keeps only that value, Alt+click leaves it out; both by the query. */
 import type { Histogram, Series } from "../api/types";
+import { LETTERS } from "../line/letters";
 import { among, clause, edited, findable, missing, others, present, saysOnly, without } from "../query/edit";
 import { type Address, go } from "../state/address";
 import { classOf, nameOf, stacked } from "./chart";
-
-const LETTERS: { [severity: string]: string } = {
-  trace: "T",
-  debug: "D",
-  info: "I",
-  warn: "W",
-  error: "E",
-  fatal: "F",
-};
 
 export function Legend({ address, counted }: { address: Address; counted: Histogram }) {
   const { by, q } = address;

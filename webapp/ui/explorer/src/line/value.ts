@@ -1,17 +1,6 @@
 /** A field of a line, by the name a query calls it, as the text that a query compares. */
 import type { Json, Line } from "../api/types";
-
-const BUILTIN: readonly string[] = [
-  "time",
-  "severity",
-  "service",
-  "host",
-  "message",
-  "trace_id",
-  "span_id",
-  "source",
-  "batch",
-];
+import { BUILTIN } from "../query/parts";
 
 export function fieldOf(line: Line, field: string): string | null {
   if (BUILTIN.includes(field)) return (line[field as keyof Line] as string | null) ?? null;

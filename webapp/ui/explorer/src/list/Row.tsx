@@ -1,6 +1,7 @@
 /** One line as a row of the grid. On a narrow screen time and names stand above the message. */
 import { memo } from "react";
 import type { Line } from "../api/types";
+import { LETTERS } from "../line/letters";
 import { Message } from "../line/Message";
 import { skew } from "../line/skew";
 import { fieldOf } from "../line/value";
@@ -8,14 +9,6 @@ import { visible } from "../line/visible";
 import { formatDate, formatMillis } from "../time/show";
 import { Value } from "../values/Value";
 
-const LETTERS: { [severity: string]: string } = {
-  trace: "T",
-  debug: "D",
-  info: "I",
-  warn: "W",
-  error: "E",
-  fatal: "F",
-};
 const CELL = 200; // characters of a value in a row
 
 export interface Look {
