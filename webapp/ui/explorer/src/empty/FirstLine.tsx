@@ -83,7 +83,8 @@ function MakeToken({ made, onMade }: { made: boolean; onMade: (token: string) =>
   if (!me.data?.may_make_tokens) return <p className="meta">Ask whoever runs Logboom for a token.</p>;
   const make = async () => {
     try {
-      const wanted = { name: `first line of ${boot.user.username}`, source: "default", scope: "ingest" };
+      const now = new Date().toISOString().slice(0, 19); // names are given once
+      const wanted = { name: `first line, ${boot.user.username} ${now}`, source: "default", scope: "ingest" };
       onMade((await send<{ token: string }>("POST", "tokens", wanted)).token);
     } catch (error) {
       setProblem(error);
