@@ -35,8 +35,9 @@ class Terminal:
         self.environment = {**made.environment, "XDG_STATE_HOME": str(state)}
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
+        # Whatever runs in the background ignores Ctrl-C, and so would all that it starts.
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "logboom"), *words],
+            ["env", "--default-signal=INT", sys.executable, str(ROOT / "logboom"), *words],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.installation import Installation, installation
 from tests.ui.person import ARGUMENTS, Person
-from tests.ui.story import LINES, send
+from tests.ui.story import send, told
 from webapp.local import bundle
 
 
@@ -35,7 +35,7 @@ def built() -> None:
 def storied(built: None) -> Iterator[Installation]:
     """An installation that holds the lines of tests/ui/story.py."""
     with installation() as made:
-        send(made, LINES)
+        send(made, told())
         yield made
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from tests.bench.installation import Installation
 
-BEGAN = datetime.now(UTC).replace(microsecond=0)
 SERVICES = ("web", "checkout", "payments", "inventory")
 TRACE = "\n".join(
     [
@@ -21,11 +20,12 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 FORMULA = '=HYPERLINK("http://evil.example","click")'
 ESCAPES = "\x1b[2J\x1b]0;owned\x07 fine \u202egnp.exe"
+ORDERS = 2100
 PATIENCE = 60
 
 
 def line(age: float, service: str, severity: str, message: str, **more: Any) -> dict[str, Any]:
-    at = BEGAN - timedelta(seconds=age)
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=age)
     attributes = more.pop("attributes", {})
     return {
         "time": at.isoformat(),
@@ -49,21 +49,29 @@ def ordinary(number: int) -> dict[str, Any]:
     )
 
 
-FAILURE = [
-    line(30 + n, service, "error", f"upstream {service} timed out", trace_id=TRACE_ID)
-    for n, service in enumerate(SERVICES)
-]
-ODD = [
-    line(20, "payments", "error", TRACE),
-    line(21, "web", "fatal", "out of memory"),
-    line(22, "web", "info", SCRIPT),
-    line(23, "web", "info", FORMULA),
-    line(24, "web", "info", ESCAPES),
-    line(25, "web", "info", "x" * 40_000),
-    line(-7100, "inventory", "info", "from a clock that is ahead"),
-    line(7200, "inventory", "info", "from a clock that is behind"),
-]
-LINES = [ordinary(number) for number in range(2100)] + FAILURE + ODD
+def failure() -> list[dict[str, Any]]:
+    return [
+        line(30 + n, service, "error", f"upstream {service} timed out", trace_id=TRACE_ID)
+        for n, service in enumerate(SERVICES)
+    ]
+
+
+def odd() -> list[dict[str, Any]]:
+    return [
+        line(20, "payments", "error", TRACE),
+        line(21, "web", "fatal", "out of memory"),
+        line(22, "web", "info", SCRIPT),
+        line(23, "web", "info", FORMULA),
+        line(24, "web", "info", ESCAPES),
+        line(25, "web", "info", "x" * 40_000),
+        line(-7100, "inventory", "info", "from a clock that is ahead"),
+        line(7200, "inventory", "info", "from a clock that is behind"),
+    ]
+
+
+def told() -> list[dict[str, Any]]:
+    """All of it, as of now: a clock is ahead only of the moment at which it sends."""
+    return [ordinary(number) for number in range(ORDERS)] + failure() + odd()
 
 
 def send(made: Installation, lines: list[dict[str, Any]], *, wait: bool = True) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.bench.installation import Installation
 from tests.ui.person import Person, number
-from tests.ui.story import FAILURE, LINES, TRACE_ID, ask, line, send, until
+from tests.ui.story import TRACE_ID, ask, failure, line, send, told, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -196,7 +196,7 @@ def test_the_tail_joins_the_search_and_pauses(person: Person) -> None:
 
 def test_a_line_opens_with_its_fields_and_where_it_came_from(person: Person) -> None:
     person.opens(q=f"trace_id:{TRACE_ID}")
-    person.sees_total(len(FAILURE))
+    person.sees_total(len(failure()))
     person.rows.first.click()
     detail = person.page.get_by_role("region", name="The line")
     expect(detail).to_contain_text(TRACE_ID)
@@ -325,4 +325,4 @@ def test_a_formula_in_a_csv_is_text(person: Person) -> None:
 
 def test_everything_that_was_sent_is_found(person: Person, storied: Installation) -> None:
     person.opens(q="NOT latecomer NOT live")
-    person.sees_total(len(LINES))
+    person.sees_total(len(told()))
