@@ -102,6 +102,12 @@ def test_a_segment_that_commits_late_is_counted_then(
     later.close()
 
 
+def test_a_run_leaves_no_page_that_the_coarse_index_does_not_know(url: str, conn: Conn) -> None:
+    put(url, *having({"a": 1}))
+    catalogue.run(conn)
+    assert {row[0] for row in conn.execute(catalogue.SUMMARISE)} == {0}
+
+
 def test_of_two_at_once_one_is_told_busy(url: str, conn: Conn) -> None:
     put(url, *having({"a": 1}))
     with store.connect(url) as other, other.transaction():
