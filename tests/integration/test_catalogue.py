@@ -103,7 +103,7 @@ def test_a_segment_that_commits_late_is_counted_then(
 
 
 def test_a_run_leaves_no_page_that_the_coarse_index_does_not_know(url: str, conn: Conn) -> None:
-    put(url, *having({"a": 1}))
+    put(url, *having(*({"a": number} for number in range(3000))))  # more than it knows from the start
     catalogue.run(conn)
     assert {row[0] for row in conn.execute(catalogue.SUMMARISE)} == {0}
 
