@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.installation import Installation, installation
 from tests.ui.person import ARGUMENTS, Person
-from tests.ui.story import send, told
+from tests.ui.story import crowd, send, told
 from webapp.local import bundle
 
 
@@ -33,8 +33,9 @@ def built() -> None:
 
 @pytest.fixture(scope="package")
 def storied(built: None) -> Iterator[Installation]:
-    """An installation that holds the lines of tests/ui/story.py."""
+    """An installation that holds the lines of tests/ui/story.py; among CROWD others, where that is set."""
     with installation() as made:
+        crowd(made, int(os.environ.get("CROWD", "0")))
         send(made, told())
         yield made
 

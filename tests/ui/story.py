@@ -21,6 +21,7 @@ SCRIPT = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 FORMULA = '=HYPERLINK("http://evil.example","click")'
 ESCAPES = "\x1b[2J\x1b]0;owned\x07 fine \u202egnp.exe"
 ORDERS = 2100
+BODY = 5000
 PATIENCE = 60
 
 
@@ -72,6 +73,16 @@ def odd() -> list[dict[str, Any]]:
 def told() -> list[dict[str, Any]]:
     """All of it, as of now: a clock is ahead only of the moment at which it sends."""
     return [ordinary(number) for number in range(ORDERS)] + failure() + odd()
+
+
+def crowd(made: Installation, lines: int) -> None:
+    """So many lines that no test looks for, over the same day: what is looked for is then among many."""
+    for begin in range(0, lines, BODY):
+        numbers = range(begin, min(begin + BODY, lines))
+        send(
+            made, [line(60 + n * 86_400 / lines, "crowd", "debug", f"step {n}") for n in numbers], wait=False
+        )
+    until(lambda: ask(made, "status")["queued"]["rows"] == 0)
 
 
 def send(made: Installation, lines: list[dict[str, Any]], *, wait: bool = True) -> dict[str, Any]:
