@@ -33,6 +33,9 @@ HEAVY_BYTES = 8 * 1024 * 1024
 LINES = Counter("logboom_ingest_lines_total", "Lines accepted: durable in the broker")
 REPEATED = Counter("logboom_ingest_repeated_lines_total", "Lines of repeats, answered as the first time")
 REFUSED = Counter("logboom_ingest_refused_lines_total", "Lines refused, by reason", ["reason"])
+DROPPED_BYTES = Counter(
+    "logboom_ingest_quarantine_dropped_bytes_total", "Bytes of refused lines beyond what quarantine keeps"
+)
 WIRE_BYTES = Counter("logboom_ingest_wire_bytes_total", "Bytes of bodies as they came")
 INFLATED_BYTES = Counter("logboom_ingest_inflated_bytes_total", "Bytes of bodies after inflation")
 
@@ -78,6 +81,8 @@ def accept(stage: Stage, sent: Sent) -> Receipt:
         stage.hint()
     stage.usage.note(token)
     count(accepted, offer)
+    if rejects and not accepted.duplicate:
+        DROPPED_BYTES.inc(sum(reject.dropped for reject in rejects))
     return Receipt(accepted.batch, accepted.rows, rejects, accepted.duplicate)
 
 

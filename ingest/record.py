@@ -51,3 +51,4 @@ class Reject(msgspec.Struct, frozen=True, gc=False, array_like=True):
     reason: str  # a short code: bad_json, too_old, too_long …
     detail: str  # one sentence for a person
     raw: bytes  # the line as received, cut at the quarantine's bound
+    dropped: int = 0  # bytes that the bound cut off

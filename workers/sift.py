@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from ingest import retell
 from ingest.record import LogRecord, Reject
 from webapp.logs.errors import Poison
 from webapp.logs.store import Unit
@@ -41,9 +42,7 @@ def sift(unit: Unit, attempt: Callable[[list[LogRecord]], None]) -> Unit:
 
 
 def rejected(line: Numbered, error: Poison) -> Reject:
-    """The raw line is gone by now: the record stands in for it, counted among the accepted lines."""
+    """The raw line is gone: the record, told anew, stands in for it, counted among the accepted lines."""
     number, record = line
-    whole = msgspec.json.encode(
-        {**msgspec.structs.asdict(record), "attributes": record.attributes.decode(errors="replace")}
-    )
-    return Reject(number, "refused_by_database", f"Accepted line {number} of the batch: {error}", whole)
+    detail = f"Accepted line {number} of the batch: {error}"
+    return Reject(number, "refused_by_database", detail, retell.line_of(record))

@@ -120,7 +120,7 @@ def decode(body: bytes, form: Form, normaliser: Normaliser) -> Decoded:
     try:
         lines = document(body, form, normaliser.limits)
     except BadLine as bad:
-        return Decoded([], [Reject(1, bad.reason, bad.detail, body[:QUARANTINED_BYTES])])
+        return Decoded([], [kept(1, bad, body)])
     return collect(lines, reader.line)
 
 
@@ -133,11 +133,16 @@ def collect(lines: Iterable[bytes], read: Callable[[bytes], LogRecord]) -> Decod
         try:
             records.append(read(line))
         except BadLine as bad:
-            raw = line.rstrip(b"\r\n")[:QUARANTINED_BYTES]
-            rejects.append(Reject(number, bad.reason, bad.detail, raw))
+            rejects.append(kept(number, bad, line.rstrip(b"\r\n")))
     if not records and not rejects:
         raise BadBody("there is no line in the body")
     return Decoded(records, rejects)
+
+
+def kept(number: int, bad: BadLine, raw: bytes) -> Reject:
+    """With as much of the line as the quarantine holds, and how much that left out."""
+    dropped = max(0, len(raw) - QUARANTINED_BYTES)
+    return Reject(number, bad.reason, bad.detail, raw[:QUARANTINED_BYTES], dropped)
 
 
 def document(body: bytes, form: Form, limits: Limits) -> Iterable[bytes]:

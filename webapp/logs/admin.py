@@ -1,4 +1,4 @@
-"""Batches, segments and quarantine in Django's admin: to look at, never to change.
+"""Batches, segments and quarantine in Django's admin: to look at, never to change; quarantine to send again.
 
 These tables are large. Pages are counted up to a bound and no further, ordered by an index that exists, and
 found by exact id or within a span of time; nothing here can start a scan of them, whatever stands in the
@@ -10,19 +10,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ingest.errors import IngestError
 from webapp.access.models import Source
 from webapp.access.scope import for_user
-from webapp.logs import pipeline
+from webapp.logs import pipeline, replay
 from webapp.logs.bytes import dump, printable, readable
 from webapp.logs.errors import ReadError, StoreError
 from webapp.logs.models import Batch, Quarantine, Segment
@@ -45,7 +48,7 @@ class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # counts beside filters would be counts of all that matches
     list_per_page = 50
-    actions = None
+    actions: Any = None
     may_look_up: ClassVar[tuple[str, ...]] = ()  # what an address may select by: found by an index
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -207,16 +210,33 @@ class Reason(admin.SimpleListFilter):
         return queryset.filter(reason=self.value()) if self.value() else queryset
 
 
+class Replayed(admin.SimpleListFilter):
+    title = "sent again"
+    parameter_name = "replayed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Not yet"), ("refused", "Refused again"), ("yes", "Sent again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "refused":
+            return queryset.filter(replayed__isnull=True, replay_reason__isnull=False)
+        if self.value() in ("yes", "no"):
+            return queryset.filter(replayed__isnull=self.value() == "no")
+        return queryset
+
+
 @admin.register(Quarantine)
 class QuarantineAdmin(OfSource):
-    list_display = ["created", "source_named", "reason", "detail", "line", "batch", "beginning"]
+    actions = ["send_again"]
+    list_display = ["created", "source_named", "reason", "detail", "line", "batch", "beginning", "again"]
     list_display_links = ["created", "reason"]
-    list_filter = [Since, Reason]
-    may_look_up = ("since", "reason")
+    list_filter = [Since, Reason, Replayed]
+    may_look_up = ("since", "reason", "replayed")
     ordering = ["-created", "-id"]
     sortable_by = ()
     exclude = ["raw", "source"]
-    readonly_fields = ["source_named", "as_text", "as_bytes", "whole"]
+    readonly_fields = ["source_named", "again", "as_text", "as_bytes", "whole"]
+    change_form_template = "admin/logs/quarantine/change_form.html"
 
     class Media:
         css: ClassVar = {"all": ["ui/admin.css"]}
@@ -240,9 +260,81 @@ class QuarantineAdmin(OfSource):
         address = reverse("admin:logs_quarantine_raw", args=[row.pk])
         return format_html('{} bytes{} · <a href="{}">download</a>', f"{size:,}", note, address)
 
+    @admin.display(description="sent again")
+    def again(self, row: Quarantine) -> str:
+        if row.replayed:
+            return f"{row.replayed:%Y-%m-%d %H:%M} as {row.replay_batch}"
+        if row.replay_reason:
+            return f"refused: {row.replay_reason}: {row.replay_detail}"
+        return "cut off, to be tried again" if row.replay_began else "-"
+
     def get_urls(self) -> list[Any]:
         raw = path("<int:number>/raw/", self.admin_site.admin_view(self.download), name="logs_quarantine_raw")
-        return [raw, *super().get_urls()]
+        again = path(
+            "<int:number>/replay/", self.admin_site.admin_view(self.replay_one), name="logs_quarantine_replay"
+        )
+        return [raw, again, *super().get_urls()]
+
+    # ---- sending again ----
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("logs.replay_quarantine")
+
+    @admin.action(description=f"Send again (at most {replay.MOST:,})", permissions=["replay"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """What is ticked, or all that the filter finds: of that, the newest that were not sent yet."""
+        waiting = queryset.filter(replayed__isnull=True).order_by("-created", "-id")
+        ids = list(waiting.values_list("pk", flat=True)[: replay.MOST + 1])
+        self.tell(request, ids[: replay.MOST])
+        if len(ids) > replay.MOST:
+            self.message_user(request, "There are more: send again once more.", messages.WARNING)
+
+    def tell(self, request: HttpRequest, ids: list[int], text: str | None = None) -> None:
+        try:
+            report = replay.replay(ids, for_user(request.user), text)
+        except (StoreError, IngestError) as error:
+            self.message_user(request, f"Nothing was sent: {error}", messages.ERROR)
+            return
+        sent, before = report.count("replayed"), report.count("already")
+        self.message_user(request, f"Sent again: {sent:,}. Sent before: {before:,}.", messages.SUCCESS)
+        refused = [entry for entry in report.entries if entry.outcome == "refused"]
+        if refused:
+            why = f"Refused again: {len(refused):,}, the first as {refused[0].reason}: {refused[0].detail}"
+            self.message_user(request, why, messages.WARNING)
+        if report.stopped:
+            self.message_user(request, f"Not tried: {report.left:,}. {report.stopped}", messages.WARNING)
+
+    def replay_one(self, request: HttpRequest, number: int) -> HttpResponse:
+        """A page with the entry's text, to be mended and sent."""
+        row = self.get_queryset(request).filter(pk=number).first()
+        if row is None or not self.has_view_permission(request, row):
+            raise Http404
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        raw = bytes(row.raw).decode("utf-8", "replace")
+        if request.method == "POST":
+            # A browser sends line ends of its own, and what was not touched goes out as the bytes it is.
+            text = request.POST.get("text", "").replace("\r\n", "\n")
+            self.tell(request, [number], None if text in ("", raw.replace("\r\n", "\n")) else text)
+            return HttpResponseRedirect(reverse("admin:logs_quarantine_change", args=[number]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Send again",
+            "opts": self.model._meta,
+            "row": row,
+            "text": None if row.line is None else raw,
+        }
+        return TemplateResponse(request, "admin/logs/quarantine/replay.html", context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        more = {**(extra_context or {}), "may_replay": self.has_replay_permission(request)}
+        return super().change_view(request, object_id, form_url, more)
 
     def download(self, request: HttpRequest, number: int) -> HttpResponse:
         """As a file and nothing else: no browser is to take it for a page."""

@@ -66,11 +66,18 @@ class Quarantine(models.Model):
     reason = models.TextField()
     detail = models.TextField()
     raw = models.BinaryField()
+    dropped = models.BigIntegerField(default=0)  # bytes of the line beyond what is kept
+    replay_began = models.DateTimeField(null=True)
+    replayed = models.DateTimeField(null=True)
+    replay_batch = models.UUIDField(null=True)
+    replay_reason = models.TextField(null=True)
+    replay_detail = models.TextField(null=True)
 
     class Meta:
         managed = False
         db_table = "quarantine"
         verbose_name_plural = "quarantine"
+        permissions: ClassVar = [("replay_quarantine", "Can send lines of the quarantine again")]
 
     def __str__(self) -> str:
         return f"{self.batch}:{self.line} {self.reason}"

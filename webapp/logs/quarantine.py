@@ -11,11 +11,13 @@ from webapp.logs.errors import Poison, classify
 Refusing = tuple[uuid.UUID, int, Envelope]  # batch, acceptance and the envelope whose rejects are kept
 
 REJECTS = """
-INSERT INTO quarantine (batch, acceptance, seg, received, source, line, dialect, reason, detail, raw)
+INSERT INTO quarantine (batch, acceptance, seg, received, source, line, dialect, reason, detail, raw,
+                        dropped)
 SELECT batch, acceptance, %s, 'epoch'::timestamptz + received_us * interval '1 microsecond', source, line,
-       dialect, reason, detail, raw
+       dialect, reason, detail, raw, dropped
 FROM unnest(%s::uuid[], %s::int8[], %s::int8[], %s::int4[], %s::int4[], %s::text[], %s::text[], %s::text[],
-            %s::bytea[]) AS given (batch, acceptance, received_us, source, line, dialect, reason, detail, raw)
+            %s::bytea[], %s::int8[])
+     AS given (batch, acceptance, received_us, source, line, dialect, reason, detail, raw, dropped)
 """
 
 
@@ -31,6 +33,7 @@ def reject_columns(seg: int, refusing: list[Refusing]) -> list[Any]:
             r.reason,
             storable(r.detail),
             r.raw,
+            r.dropped,
         )
         for batch, acceptance, env in refusing
         for r in env.rejects
