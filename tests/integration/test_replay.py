@@ -2,8 +2,10 @@
 
 import base64
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import redis
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
+from django.db import connections
 from django.test import Client
 
 from ingest import accept, stage
@@ -281,6 +284,28 @@ def test_a_crash_between_accept_and_its_note_stores_nothing_twice(
     site.work()
     assert site.bench.stored() == Counter(good=3)
     assert {entry.replay.state for entry in refusals.find(Wanted(), ALL).entries} == {"replayed"}
+
+
+def test_two_who_press_at_once_with_other_texts_store_one_of_them(site: Site) -> None:
+    numbers = site.refuse(*[BAD] * 8)
+    together = threading.Barrier(2)
+
+    def press(text: str) -> list[replay.Outcome]:
+        try:
+            outcomes = []
+            for number in numbers:
+                together.wait(10)
+                outcomes.append(mended(site, number, text))
+            return outcomes
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        mine, yours = pool.map(press, ['{"message": "mine"}', '{"message": "yours"}'])
+    for pair in zip(mine, yours, strict=True):
+        assert sorted(outcome.outcome for outcome in pair) == ["already", "replayed"]
+    site.work()
+    assert sum(site.bench.stored().values()) == len(numbers)
 
 
 def test_an_attempt_that_the_ledger_has_forgotten_is_not_sent_again(site: Site) -> None:
