@@ -193,7 +193,8 @@ class Replay(Reading):
         report = replay.replay(ids, scope, values["text"])
         log.info("%s sent %d entries of the quarantine again", request.user, report.count("replayed"))
         counts = {name: report.count(name) for name in ("replayed", "already", "refused", "unknown")}
-        return Response({**counts, **asdict(report), "next": following})
+        # What is left of this page is found by the same question once more, not behind it.
+        return Response({**counts, **asdict(report), "next": None if report.left else following})
 
 
 def check_right(request: Request) -> None:
