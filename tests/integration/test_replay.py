@@ -422,6 +422,18 @@ def test_the_admin_sends_ticked_entries_and_a_mended_one(boss: Client, site: Sit
     assert site.bench.stored() == Counter(good=2)
 
 
+def test_the_admin_tries_what_it_has_not_tried_before_the_rest(
+    boss: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "MOST", 2)
+    old, *_ = numbers = site.refuse(*[BAD] * 4)
+    site.rows("UPDATE quarantine SET raw = %s WHERE id = %s RETURNING 1", GOOD, old)
+    every = {"action": "send_again", "_selected_action": numbers[:1], "select_across": "1"}
+    first = boss.post("/admin/logs/quarantine/?reason=bad_time", every, follow=True).content.decode()
+    assert "Refused again: 2," in first and "There are more" in first
+    assert "Sent again: 1." in boss.post("/admin/logs/quarantine/", every, follow=True).content.decode()
+
+
 def test_the_admin_lets_nobody_send_without_the_right(client: Client, site: Site) -> None:
     (number,) = site.refuse(HOSTILE)
     ann = User.objects.create_user("ann", is_staff=True)

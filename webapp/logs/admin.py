@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -228,13 +228,13 @@ class Replayed(admin.SimpleListFilter):
 @admin.register(Quarantine)
 class QuarantineAdmin(OfSource):
     actions = ["send_again"]
-    list_display = ["created", "source_named", "reason", "detail", "line", "batch", "beginning", "again"]
+    list_display = ["created", "source_named", "reason", "detail", "line", "batch", "state", "beginning"]
     list_display_links = ["created", "reason"]
     list_filter = [Since, Reason, Replayed]
     may_look_up = ("since", "reason", "replayed")
     ordering = ["-created", "-id"]
     sortable_by = ()
-    exclude = ["raw", "source"]
+    exclude = ["raw", "source", "replay_began", "replayed", "replay_batch", "replay_reason", "replay_detail"]
     readonly_fields = ["source_named", "again", "as_text", "as_bytes", "whole"]
     change_form_template = "admin/logs/quarantine/change_form.html"
 
@@ -261,6 +261,10 @@ class QuarantineAdmin(OfSource):
         return format_html('{} bytes{} · <a href="{}">download</a>', f"{size:,}", note, address)
 
     @admin.display(description="sent again")
+    def state(self, row: Quarantine) -> str:
+        return "yes" if row.replayed else "refused" if row.replay_reason else "-"
+
+    @admin.display(description="sent again")
     def again(self, row: Quarantine) -> str:
         if row.replayed:
             return f"{row.replayed:%Y-%m-%d %H:%M} as {row.replay_batch}"
@@ -282,8 +286,9 @@ class QuarantineAdmin(OfSource):
 
     @admin.action(description=f"Send again (at most {replay.MOST:,})", permissions=["replay"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """What is ticked, or all that the filter finds: of that, the newest that were not sent yet."""
-        waiting = queryset.filter(replayed__isnull=True).order_by("-created", "-id")
+        """What is ticked, or all that the filter finds: what was not tried yet first, the newest first."""
+        untried = F("replay_reason").asc(nulls_first=True)
+        waiting = queryset.filter(replayed__isnull=True).order_by(untried, "-created", "-id")
         ids = list(waiting.values_list("pk", flat=True)[: replay.MOST + 1])
         self.tell(request, ids[: replay.MOST])
         if len(ids) > replay.MOST:
@@ -296,7 +301,8 @@ class QuarantineAdmin(OfSource):
             self.message_user(request, f"Nothing was sent: {error}", messages.ERROR)
             return
         sent, before = report.count("replayed"), report.count("already")
-        self.message_user(request, f"Sent again: {sent:,}. Sent before: {before:,}.", messages.SUCCESS)
+        level = messages.SUCCESS if sent else messages.INFO
+        self.message_user(request, f"Sent again: {sent:,}. Sent before: {before:,}.", level)
         refused = [entry for entry in report.entries if entry.outcome == "refused"]
         if refused:
             why = f"Refused again: {len(refused):,}, the first as {refused[0].reason}: {refused[0].detail}"
