@@ -17,6 +17,7 @@ m:<batch>       Hash: a acceptance, s state (q p s d x), f source, l dialect, r 
 k:<hash>        A keyed batch's tombstone, the hash being of source and key. Hash: h content hash, b batch,
                 a acceptance, r rows, j rejected. Written by accept, expires after an hour.
 queued          Zset: every queued batch by acceptance. Written by accept, removed by finish.
+spilled         Zset: every spilled batch by acceptance. By finish.
 due:<source>    Zset: the source's batches in line, by acceptance. Into it: accept, release, free, and claim
                 for leases that ran out. Out of it: claim, finish.
 ring            Zset: the sources whose line is not empty, by how much they have been served. With due:*.
@@ -29,7 +30,9 @@ leases          Zset: batches in a worker's hands by the lease's end, and delaye
 acceptance      The last acceptance number given; begins at the clock in microseconds. Written by accept.
 hinted          A hint is under way. Set by accept, claim, want_hint; deleted by claim; expires after 1 s.
 held            Hash: qb:<source> qr:<source> batches and rows queued, pb: pr: spilled. By accept and finish.
-c:<minute>      Hash, the books of the batches accepted in that minute: open = those not at their end, and
+minute          The last minute a batch was accepted in. Written by accept.
+c:<minute>      Hash, the books of the batches accepted in that minute: open = those not at their end, first
+                and last = the acceptances given in it, which are no other minute's, and
                 <source>|<dialect>|<counter> = rows. By accept and finish; expires a day after open fell to 0.
 minutes         Zset: minutes that have books by when these last changed (ms). Pruned by minutes().
 drain           Hash of 12 slots: <number of 5 s bucket>:<rows that left the queue>. By finish.
@@ -60,6 +63,7 @@ ACCEPT, CLAIM, RELEASE, FREE, FINISH, WANT_HINT, DEPTH = map(
 CLAIM_BYTES = 64 * 1024**2  # of one claim's answer, unless a single batch is larger
 DRAIN_SECONDS, DRAIN_BUCKETS = 5, 6  # the rate is that of the last half minute
 MINUTES_AT_ONCE = 200  # hashes fetched in one pipeline
+HELD_AT_ONCE = 1_000  # batches looked at in one pipeline
 NEW, AGAIN, CONFLICT = 0, 1, 2
 
 
@@ -189,6 +193,8 @@ class Minute:
     quarantined: int
     spilled: int  # still in a spill file
     repeated: int  # rows of requests answered as the first time, in no other count
+    first: int = 0  # the acceptances of the whole minute, of every source; 0: none
+    last: int = 0
 
     @property
     def received(self) -> int:
@@ -197,6 +203,19 @@ class Minute:
     @property
     def queued(self) -> int:
         return self.accepted - self.stored - self.duplicate - self.quarantined - self.spilled
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A batch that is queued or spilled, as the broker's entry of it says, not as any counter does."""
+
+    batch: uuid.UUID
+    acceptance: int
+    state: State
+    source: int
+    dialect: str
+    rows: int
+    minute: int  # minutes since 1970
 
 
 class Buffer:
@@ -321,6 +340,34 @@ class Buffer:
                 found += self._books(names[start : start + MINUTES_AT_ONCE])
         return found
 
+    def moving(self, since_ms: int) -> set[int]:
+        """Minutes whose books changed since then (the server's clock)."""
+        with speaking():
+            names = cast(list[bytes], self.client.zrange("minutes", since_ms, "+inf", byscore=True))
+        return {int(name) for name in names}
+
+    def held(self) -> list[Waiting]:
+        """Every batch that is queued, with its payload there, or spilled. Batches move on meanwhile."""
+        found: list[Waiting] = []
+        with speaking():
+            for name in ("queued", "spilled"):
+                batches = cast(list[bytes], self.client.zrange(name, 0, -1))
+                for start in range(0, len(batches), HELD_AT_ONCE):
+                    found += self._held(name, batches[start : start + HELD_AT_ONCE])
+        return found
+
+    def _held(self, name: str, batches: list[bytes]) -> list[Waiting]:
+        pipe = self.client.pipeline(transaction=False)
+        for batch in batches:
+            pipe.hmget(b"m:" + batch, "a", "s", "f", "l", "r", "t")
+            pipe.exists(b"b:" + batch)
+        answers = pipe.execute()
+        return [
+            waiting(batch, *entry)
+            for batch, entry, there in zip(batches, answers[::2], answers[1::2], strict=True)
+            if entry[0] and (there or name == "spilled") and STATES[entry[1]] in (State.QUEUED, State.SPILLED)
+        ]
+
     def _books(self, names: list[bytes]) -> list[Minute]:
         pipe = self.client.pipeline(transaction=False)
         for name in names:
@@ -339,6 +386,21 @@ def claimed(
     batch: bytes, acceptance: bytes, source: bytes, rows: bytes, deaths: int, payload: bytes
 ) -> Claimed:
     return Claimed(uuid.UUID(bytes=batch), int(acceptance), int(source), int(rows), int(deaths), payload)
+
+
+def waiting(
+    batch: bytes, acceptance: bytes, state: bytes, source: bytes, dialect: bytes, rows: bytes, at_ms: bytes
+) -> Waiting:
+    minute = int(at_ms) // 60_000
+    return Waiting(
+        uuid.UUID(bytes=batch),
+        int(acceptance),
+        STATES[state],
+        int(source),
+        dialect.decode(),
+        int(rows),
+        minute,
+    )
 
 
 def pairs(flat: list[bytes]) -> dict[str, bytes]:
@@ -369,11 +431,15 @@ def rate(drain: Mapping[str, bytes], now_ms: int) -> float:
 
 def lines(minute: int, counts: Mapping[bytes, Any]) -> list[Minute]:
     found: dict[tuple[int, str], dict[str, int]] = {}
+    stretch = {name.decode(): int(counts.get(name, 0)) for name in (b"first", b"last")}
     for name, value in counts.items():
-        if name != b"open":
+        if b"|" in name:
             source, dialect, counter = name.decode().split("|", 2)
             found.setdefault((int(source), dialect), {})[counter] = int(value)
-    return [line(minute, source, dialect, counters) for (source, dialect), counters in found.items()]
+    return [
+        line(minute, source, dialect, {**counters, **stretch})
+        for (source, dialect), counters in found.items()
+    ]
 
 
 def line(minute: int, source: int, dialect: str, counters: Mapping[str, int]) -> Minute:
@@ -382,5 +448,5 @@ def line(minute: int, source: int, dialect: str, counters: Mapping[str, int]) ->
         for name, rows in counters.items()
         if name.startswith("refused:") and rows
     }
-    names = ("accepted", "stored", "duplicate", "quarantined", "spilled", "repeated")
+    names = ("accepted", "stored", "duplicate", "quarantined", "spilled", "repeated", "first", "last")
     return Minute(minute, source, dialect, refused, **{name: counters.get(name, 0) for name in names})

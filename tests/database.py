@@ -186,8 +186,10 @@ def django_logs_url(transactional_db: None) -> Iterator[str]:
     url = str(settings.DATABASE_URL)
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(
-            "TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired, log_erased"
+            "TRUNCATE log, log_batch, log_segment, log_segment_slot, quarantine, log_expired, log_erased,"
+            " log_stretch, log_forgotten, log_imbalance"
         )
+        conn.execute("UPDATE log_recount SET seg = 0, looked = NULL")
     yield url
     # A reader's idle connection would keep the session's end from dropping the database.
     snapshot.pool(url).close()

@@ -236,6 +236,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "retention": {"task": "logs.retention", "schedule": 600.0, "options": MAINTENANCE},
     "move-used": {"task": "logs.move_used", "schedule": 30.0, "options": MAINTENANCE},
     "copy-minutes": {"task": "logs.copy_minutes", "schedule": 10.0, "options": MAINTENANCE},
+    "ledger": {"task": "logs.ledger", "schedule": 60.0, "options": MAINTENANCE},
     "catalogue": {"task": "logs.catalogue", "schedule": 10.0, "options": MAINTENANCE},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = env.text("BEAT_SCHEDULE", "/tmp/logboom-beat-schedule")

@@ -7,6 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from webapp import flower
+from webapp.pipeline.books import books
 from webapp.pipeline.page import index
 from webapp.ui.login import Login
 from webapp.ui.misdirected import ingest_elsewhere
@@ -27,5 +28,6 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}ui/icon.svg")),
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.admin_view(index)),
+    path("admin/ledger/", admin.site.admin_view(books), name="ledger"),
     path("admin/", admin.site.urls),
 ]

@@ -15,13 +15,14 @@ from django.conf import settings
 from ingest.errors import IngestError
 from webapp.access import publish, used
 from webapp.celery import app
-from webapp.logs import balance, catalogue, editions, retention
+from webapp.logs import balance, catalogue, editions, imbalance, retention
 from webapp.logs.errors import StoreError
 from workers import lifecycle
 from workers.database import Connection
 
 Report = dict[str, Any]
 RETENTION_SECONDS = 60.0  # a detached day waits for its last readers
+LOOK_SECONDS = 30.0  # half a million lines are counted
 
 
 @app.task(name="logs.store_group")
@@ -53,6 +54,12 @@ def drop_expired() -> Report:
 def copy_minutes() -> Report:
     buffer = lifecycle.worker().buffer
     return _in_database(lambda connection: {"copied": balance.copy_minutes(buffer, connection)})
+
+
+@app.task(name="logs.ledger")
+def look_for_imbalance() -> Report:
+    buffer = lifecycle.worker().buffer
+    return _in_database(lambda connection: asdict(imbalance.look(connection, buffer)), seconds=LOOK_SECONDS)
 
 
 @app.task(name="logs.catalogue")

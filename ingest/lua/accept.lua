@@ -7,6 +7,11 @@ local hash, tombstone, payload = ARGV[5], ARGV[6], ARGV[7]
 local NEW, AGAIN, CONFLICT = 0, 1, 2
 
 local now = now_ms()
+-- The clock may be set back; minutes never go back, so that the acceptances of each are one stretch of numbers.
+local begun = tonumber(call('GET', 'minute') or 0)
+if now < begun * 60000 then
+  now = begun * 60000
+end
 local minute = exact(math.floor(now / 60000))
 
 local function again(batch, acceptance, took, rejected)
@@ -48,6 +53,11 @@ for at = 8, #ARGV, 2 do
   count(minute, source, dialect, 'refused:' .. ARGV[at], ARGV[at + 1])
 end
 count(minute, source, dialect, 'accepted', rows)
+if tonumber(minute) > begun then
+  call('SET', 'minute', minute)
+  call('HSET', 'c:' .. minute, 'first', acceptance)
+end
+call('HSET', 'c:' .. minute, 'last', acceptance)
 touch(minute, now, 1)
 
 call('SET', 'b:' .. id, payload)

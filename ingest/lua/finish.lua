@@ -19,7 +19,8 @@ local function leave_queue(id, source, rows)
   drained = drained + rows
 end
 
-local function leave_spill(minute, source, dialect, rows)
+local function leave_spill(minute, id, source, dialect, rows)
+  call('ZREM', 'spilled', id)
   count(minute, source, dialect, 'spilled', 0 - rows)
   call('HINCRBY', 'held', 'pb:' .. source, -1)
   call('HINCRBY', 'held', 'pr:' .. source, 0 - rows)
@@ -36,12 +37,13 @@ local function move(id, acceptance, to)
   if from == 'q' then
     leave_queue(id, source, rows)
   else
-    leave_spill(minute, source, dialect, rows)
+    leave_spill(minute, id, source, dialect, rows)
   end
   count(minute, source, dialect, NAME[to], rows)
   call('HDEL', 'm:' .. id, 'o')
   call('HSET', 'm:' .. id, 's', to)
   if to == 'p' then
+    call('ZADD', 'spilled', acceptance, id)
     call('HINCRBY', 'held', 'pb:' .. source, 1)
     call('HINCRBY', 'held', 'pr:' .. source, rows)
     touch(minute, now, 0)

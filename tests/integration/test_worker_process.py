@@ -203,7 +203,7 @@ def test_flower_sees_one_task_a_commit_with_its_rows(site: Site) -> None:
 
 def test_maintenance_does_its_work_and_says_so(site: Site) -> None:
     def send_all(app: Celery) -> None:
-        for name in ("publish_directory", "ensure_partitions", "retention", "copy_minutes"):
+        for name in ("publish_directory", "ensure_partitions", "retention", "copy_minutes", "ledger"):
             app.send_task(f"logs.{name}", queue="maint")
         app.send_task("logs.publish_directory", queue="maint")
 
@@ -211,10 +211,11 @@ def test_maintenance_does_its_work_and_says_so(site: Site) -> None:
         site.until_ready()
         site.accept(offer("a"))
         site.until_stored(1)
-        results = told(site, send_all, 5, lambda told: "outcome" not in told)
+        results = told(site, send_all, 6, lambda told: "outcome" not in told)
     assert sorted(results) == [
         "{'copied': 1}",
         "{'dropped': 0}",
+        "{'lines': 0, 'differences': 0, 'oldest_seconds': 0, 'looked_seconds': 0}",
         "{'made': 4}",
         "{'published': False}",
         "{'published': True}",

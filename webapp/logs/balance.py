@@ -32,6 +32,15 @@ ON CONFLICT (time, source, dialect) DO UPDATE SET
     spilled = excluded.spilled
 """
 
+# Which acceptances were given in each minute. After a broker was lost in mid-minute its numbers begin higher.
+STRETCHES = """
+INSERT INTO log_stretch (time, first, last)
+SELECT time, min(first), max(last)
+FROM unnest(%s::timestamptz[], %s::int8[], %s::int8[]) AS given (time, first, last) GROUP BY time
+ON CONFLICT (time) DO UPDATE SET
+    first = least(log_stretch.first, excluded.first), last = greatest(log_stretch.last, excluded.last)
+"""
+
 # Up to when this process has copied each broker's changes, by the broker's clock. A new process copies all.
 _copied_ms: "weakref.WeakKeyDictionary[Buffer, int]" = weakref.WeakKeyDictionary()
 
@@ -42,6 +51,8 @@ def copy_minutes(buffer: Buffer, conn: psycopg.Connection[Any]) -> int:
     minutes = buffer.minutes(since_ms=max(0, _copied_ms.get(buffer, 0) - OVERLAP_MS))
     if minutes:
         conn.execute(UPSERT, columns(minutes))
+    if numbered := [(EPOCH + timedelta(minutes=m.minute), m.first, m.last) for m in minutes if m.first]:
+        conn.execute(STRETCHES, [list(column) for column in zip(*numbered, strict=True)])
     _copied_ms[buffer] = seconds * 1000 + micros // 1000
     return len(minutes)
 

@@ -124,9 +124,17 @@ def counting(day: int, table: sql.Identifier) -> sql.Composed:
 
 # In order of segment, and only the oldest: the first chunk without an expired row ends it.
 OLD_BATCHES: LiteralString = """
-WITH oldest AS (SELECT batch, committed FROM log_batch ORDER BY seg, first_pos LIMIT %(chunk)s)
-DELETE FROM log_batch USING oldest
-WHERE log_batch.batch = oldest.batch AND oldest.committed < now() - %(ledger)s * interval '1 day'
+WITH oldest AS (
+    SELECT batch, committed FROM log_batch ORDER BY seg, first_pos LIMIT %(chunk)s
+), gone AS (
+    DELETE FROM log_batch USING oldest
+    WHERE log_batch.batch = oldest.batch AND oldest.committed < now() - %(ledger)s * interval '1 day'
+    RETURNING source, rows
+), kept AS (
+    INSERT INTO log_forgotten AS kept (source, rows) SELECT source, sum(rows) FROM gone GROUP BY source
+    ON CONFLICT (source) DO UPDATE SET rows = kept.rows + excluded.rows
+)
+SELECT FROM gone
 """
 OLD_QUARANTINE: LiteralString = """
 DELETE FROM quarantine WHERE id = ANY(ARRAY(
@@ -151,6 +159,11 @@ OLD_FIELDS: LiteralString = """
 DELETE FROM log_field WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM log_field WHERE slot < (SELECT min(floor) FROM log_class) LIMIT %(chunk)s))
 """
+OLD_STRETCHES: LiteralString = """
+DELETE FROM log_stretch WHERE time IN (
+    SELECT time FROM log_stretch WHERE time < now() - %(minutes)s * interval '1 day'
+    ORDER BY time LIMIT %(chunk)s)
+"""
 OLD_MINUTES: LiteralString = """
 DELETE FROM log_minute WHERE (time, source, dialect) IN (
     SELECT time, source, dialect FROM log_minute WHERE time < now() - %(minutes)s * interval '1 day'
@@ -160,6 +173,7 @@ DELETE FROM log_minute WHERE (time, source, dialect) IN (
 
 def trim(conn: psycopg.Connection[Any]) -> None:
     values = {"chunk": CHUNK, "ledger": LEDGER_DAYS, "minutes": MINUTE_DAYS}
-    for statement in (OLD_BATCHES, OLD_QUARANTINE, OLD_SLOTS, OLD_FIELDS, OLD_SEGMENTS, OLD_MINUTES):
+    cleared = (OLD_QUARANTINE, OLD_SLOTS, OLD_FIELDS, OLD_SEGMENTS, OLD_MINUTES, OLD_STRETCHES)
+    for statement in (OLD_BATCHES, *cleared):
         while conn.execute(statement, values).rowcount:
             pass

@@ -14,8 +14,9 @@ from django.conf import settings
 from ingest.broker import check_durable
 from ingest.errors import IngestError, WeakBroker
 from webapp import heartbeat
-from webapp.logs import pipeline, standing
+from webapp.logs import imbalance, pipeline, standing
 from webapp.logs.errors import Outage, ReadError, StoreError
+from webapp.logs.imbalance import Standing
 from webapp.logs.pipeline import Day, Facts, Recent, Refused
 from webapp.pipeline.chart import Column, columns
 from webapp.pipeline.verdict import Broker, Finding, findings
@@ -46,6 +47,7 @@ class Page:
     recent: Part[Recent]
     refused: Part[Refused]
     volume: Part[Volume]
+    ledger: Part[Standing]
 
     @property
     def segments(self) -> list[Column]:
@@ -65,8 +67,9 @@ def page() -> Page:
     recent = database.ask(pipeline.recent)
     refused = database.ask(pipeline.refused)
     volume = database.ask(lambda conn: volume_of(pipeline.days(conn)))
-    said = findings(broker.value, broker.problem, database.away or facts.problem)
-    return Page(said, broker, facts, recent, refused, volume)
+    ledger = database.ask(imbalance.standing)
+    said = findings(broker.value, broker.problem, database.away or facts.problem, ledger.value)
+    return Page(said, broker, facts, recent, refused, volume, ledger)
 
 
 class Database:

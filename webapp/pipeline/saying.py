@@ -33,5 +33,10 @@ def counted(count: int, noun: str) -> str:
     return f"{number(count)} {noun if count == 1 else plural}"
 
 
+def difference(lines: int) -> str:
+    """What a difference of the ledger means."""
+    return f"{counted(abs(lines), 'line')} {'missing' if lines > 0 else 'too many'}"
+
+
 def wait(count: int) -> str:
     return f"{counted(count, 'line')} {'waits' if count == 1 else 'wait'}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ingest.buffer import Depth
 from webapp.heartbeat import Seen
+from webapp.logs.imbalance import Standing
 from webapp.pipeline.saying import age, counted, size, wait
 
 Gravity = Literal["bad", "warn", "good"]
@@ -43,8 +44,10 @@ class Broker:
         return next((one for one in self.seen if one.beat.kind == "beat"), None)
 
 
-def findings(broker: Broker | None, broker_problem: str, database_problem: str) -> list[Finding]:
-    found = list(worries(broker, broker_problem, database_problem))
+def findings(
+    broker: Broker | None, broker_problem: str, database_problem: str, ledger: Standing | None = None
+) -> list[Finding]:
+    found = [*worries(broker, broker_problem, database_problem), *of_ledger(ledger)]
     if not found and broker:
         return [Finding("good", f"All is well. {waiting(broker.depth)}", "")]
     return sorted(found, key=lambda one: one.gravity != "bad")
@@ -148,6 +151,16 @@ def of_beat(beat: Seen | None) -> Iterator[Finding]:
             "bad",
             f"Beat is not running{since}.",
             "Start it: without it no day is made or dropped, and counters stand still.",
+        )
+
+
+def of_ledger(standing: Standing | None) -> Iterator[Finding]:
+    if standing and standing.lines:
+        yield Finding(
+            "bad",
+            f"The ledger is out of balance by {counted(standing.lines, 'line')}, "
+            f"for {age(standing.oldest_seconds * 1000)}.",
+            "The ledger's page says which source and minute; `manage.py audit` recounts everything.",
         )
 
 

@@ -43,6 +43,7 @@ def boot(request: HttpRequest, kept: dict[str, Any]) -> dict[str, Any]:
         "ingest_url": settings.INGEST_PUBLIC_URL,
         "flower_url": reverse("flower") if staff else "",
         "admin_url": reverse("admin:index") if staff else "",
+        "ledger_url": reverse("ledger") if staff else "",
         "api_docs_url": reverse("api-docs"),
         "plain_url": reverse("plain"),
         "login_url": settings.LOGIN_URL,

@@ -9,6 +9,7 @@ export interface Boot {
   ingest_url: string;
   flower_url: string;
   admin_url: string;
+  ledger_url: string;
   api_docs_url: string;
   plain_url: string;
   login_url: string;

@@ -22,7 +22,7 @@ export function IntegrityStrip() {
       <b>{found.total}</b>
       {found.asOf && <span>complete as of {found.asOf}</span>}
       <span className={waits.trouble ? "strip-trouble" : ""}>
-        {boot.admin_url ? <a href={boot.admin_url}>{waits.text}</a> : waits.text}
+        {boot.ledger_url ? <a href={boot.ledger_url}>{waits.text}</a> : waits.text}
       </span>
       <span className="hidden" role="status">
         {announced}
