@@ -14,15 +14,15 @@ import psycopg
 import pytest
 import redis
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 
-from ingest.buffer import Offer, State
+from ingest.buffer import Buffer, Move, Offer, State
 from ingest.envelope import Envelope, pack
 from tests.batches import offer, record
 from tests.workbench import Bench
 from webapp.access.models import Grant, Source
-from webapp.logs import balance, erase, imbalance, ledger, retention, store
+from webapp.logs import balance, erase, imbalance, ledger, presence, retention, store
 
 DAY_US = 86_400_000_000
 
@@ -313,3 +313,41 @@ def test_with_the_broker_away_nothing_is_said_to_be_missing(
     assert answer["broker"] == "away"
     assert (answer["total"]["queued"], answer["total"]["difference"]) == (None, 0)
     assert b"The broker is away" in client.get("/admin/ledger/").content
+
+
+def test_an_audit_that_cannot_read_says_so_and_ends_with_2(site: Bench, settings: Any) -> None:
+    settings.BROKER_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(CommandError, match="could not be read") as failed:
+        audit()
+    assert failed.value.returncode == 2
+
+
+# ---- on every kind of server ----
+
+
+def test_both_books_are_recounted_on_every_edition(
+    broker: redis.Redis, any_database_url: str, tmp_path: Path, at_once: None
+) -> None:
+    with closing(Bench(broker, any_database_url, tmp_path / "spill")) as site:
+        stored(site, offer("a", "b"), offer("c"))
+        assert look(site).lines == 0
+        run(site, "DELETE FROM log WHERE message = 'a'")
+        assert look(site).lines == 1
+        with store.connect(any_database_url) as conn:
+            assert presence.totals(conn) == {1: presence.Kept(stored=3, present=2)}
+
+
+def test_a_clock_that_is_set_back_takes_no_minute_back(buffer: Buffer) -> None:
+    first = buffer.accept(offer("a"))
+    (minute,) = buffer.minutes()
+    ahead = minute.minute + 3
+    buffer.client.set("minute", ahead)  # as if the last batch had come three minutes later
+    given = offer("b")
+    second = buffer.accept(given)
+    books = {book.minute: (book.first, book.last) for book in buffer.minutes()}
+    assert books[minute.minute] == (first.acceptance, first.acceptance)
+    assert set(books) == {minute.minute, ahead}
+    assert books[ahead][1] == second.acceptance
+    buffer.claim("w")
+    buffer.finish([Move(given.batch, second.acceptance, State.STORED)])
+    assert {book.minute: book.stored for book in buffer.minutes()} == {minute.minute: 0, ahead: 1}

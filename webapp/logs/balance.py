@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ingest.broker import speaking
 from ingest.buffer import Buffer, Minute
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +48,8 @@ _copied_ms: "weakref.WeakKeyDictionary[Buffer, int]" = weakref.WeakKeyDictionary
 
 def copy_minutes(buffer: Buffer, conn: psycopg.Connection[Any]) -> int:
     """Copies what changed since the last time; returns how many minutes that were."""
-    seconds, micros = buffer.client.time()
+    with speaking():
+        seconds, micros = buffer.client.time()
     minutes = buffer.minutes(since_ms=max(0, _copied_ms.get(buffer, 0) - OVERLAP_MS))
     if minutes:
         conn.execute(UPSERT, columns(minutes))

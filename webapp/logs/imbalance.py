@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from prometheus_client import Gauge
 
+from ingest.broker import speaking
 from ingest.buffer import Buffer
 from webapp.logs import balance, ledger, presence
 from webapp.logs.ledger import Ledger, Lines, start_of
@@ -73,7 +74,8 @@ GROUP BY place ORDER BY min(seen) LIMIT %s
 def look(conn: psycopg.Connection[Any], buffer: Buffer) -> Standing:
     """Copies the books, recounts, keeps what differs; returns what stands. Wants autocommit."""
     balance.copy_minutes(buffer, conn)
-    seconds, _ = buffer.client.time()
+    with speaking():
+        seconds, _ = buffer.client.time()
     end = seconds // 60 + 1
     start, oldest = end - WINDOW_MINUTES, end - ledger.MOST_DAYS * 1440
     with conn.transaction():
