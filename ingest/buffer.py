@@ -63,7 +63,6 @@ ACCEPT, CLAIM, RELEASE, FREE, FINISH, WANT_HINT, DEPTH = map(
 CLAIM_BYTES = 64 * 1024**2  # of one claim's answer, unless a single batch is larger
 DRAIN_SECONDS, DRAIN_BUCKETS = 5, 6  # the rate is that of the last half minute
 MINUTES_AT_ONCE = 200  # hashes fetched in one pipeline
-HELD_AT_ONCE = 1_000  # batches looked at in one pipeline
 NEW, AGAIN, CONFLICT = 0, 1, 2
 
 
@@ -205,19 +204,6 @@ class Minute:
         return self.accepted - self.stored - self.duplicate - self.quarantined - self.spilled
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A batch that is queued or spilled, as the broker's entry of it says, not as any counter does."""
-
-    batch: uuid.UUID
-    acceptance: int
-    state: State
-    source: int
-    dialect: str
-    rows: int
-    minute: int  # minutes since 1970
-
-
 class Buffer:
     """Thread-safe: holds nothing but the client."""
 
@@ -346,28 +332,6 @@ class Buffer:
             names = cast(list[bytes], self.client.zrange("minutes", since_ms, "+inf", byscore=True))
         return {int(name) for name in names}
 
-    def held(self) -> list[Waiting]:
-        """Every batch that is queued, with its payload there, or spilled. Batches move on meanwhile."""
-        found: list[Waiting] = []
-        with speaking():
-            for name in ("queued", "spilled"):
-                batches = cast(list[bytes], self.client.zrange(name, 0, -1))
-                for start in range(0, len(batches), HELD_AT_ONCE):
-                    found += self._held(name, batches[start : start + HELD_AT_ONCE])
-        return found
-
-    def _held(self, name: str, batches: list[bytes]) -> list[Waiting]:
-        pipe = self.client.pipeline(transaction=False)
-        for batch in batches:
-            pipe.hmget(b"m:" + batch, "a", "s", "f", "l", "r", "t")
-            pipe.exists(b"b:" + batch)
-        answers = pipe.execute()
-        return [
-            waiting(batch, *entry)
-            for batch, entry, there in zip(batches, answers[::2], answers[1::2], strict=True)
-            if entry[0] and (there or name == "spilled") and STATES[entry[1]] in (State.QUEUED, State.SPILLED)
-        ]
-
     def _books(self, names: list[bytes]) -> list[Minute]:
         pipe = self.client.pipeline(transaction=False)
         for name in names:
@@ -386,21 +350,6 @@ def claimed(
     batch: bytes, acceptance: bytes, source: bytes, rows: bytes, deaths: int, payload: bytes
 ) -> Claimed:
     return Claimed(uuid.UUID(bytes=batch), int(acceptance), int(source), int(rows), int(deaths), payload)
-
-
-def waiting(
-    batch: bytes, acceptance: bytes, state: bytes, source: bytes, dialect: bytes, rows: bytes, at_ms: bytes
-) -> Waiting:
-    minute = int(at_ms) // 60_000
-    return Waiting(
-        uuid.UUID(bytes=batch),
-        int(acceptance),
-        STATES[state],
-        int(source),
-        dialect.decode(),
-        int(rows),
-        minute,
-    )
 
 
 def pairs(flat: list[bytes]) -> dict[str, bytes]:

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from ingest.buffer import State, Waiting
+from ingest.buffer import State
+from ingest.waiting import Waiting
 from webapp.logs import imbalance, ledger
 from webapp.logs.ledger import Line, Place
 from webapp.logs.presence import Kept

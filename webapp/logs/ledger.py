@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from ingest.broker import speaking
-from ingest.buffer import Buffer, State, Waiting
+from ingest.buffer import Buffer, State
+from ingest.waiting import Waiting, held
 
 SETTLE_SECONDS = 60
 MOST_DAYS = 34  # a day less than `log_batch` remembers
@@ -105,7 +106,7 @@ def read_spans(conn: psycopg.Connection[Any], buffer: Buffer | None, spans: list
 def held_by(buffer: Buffer) -> Held:
     with speaking():
         seconds, micros = buffer.client.time()
-    return Held(seconds * 1000 + micros // 1000, buffer.held())
+    return Held(seconds * 1000 + micros // 1000, held(buffer.client))
 
 
 def settled(lines: Lines, moving: set[int], since_ms: int) -> Lines:

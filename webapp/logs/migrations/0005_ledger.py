@@ -8,5 +8,5 @@ from webapp.logs import editions
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("logs", "0003_catalogue")]
-    operations: ClassVar = [migrations.RunSQL((editions.SQL_DIR / "0004_ledger.sql").read_text())]
+    dependencies: ClassVar = [("logs", "0004_replay")]
+    operations: ClassVar = [migrations.RunSQL((editions.SQL_DIR / "0005_ledger.sql").read_text())]
