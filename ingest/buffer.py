@@ -37,8 +37,7 @@ c:<minute>      Hash, the books of the batches accepted in that minute: open = t
 minutes         Zset: minutes that have books by when these last changed (ms). Pruned by minutes().
 drain           Hash of 12 slots: <number of 5 s bucket>:<rows that left the queue>. By finish.
 directory, directory:version   Who may send: `directory.py`. Written by publish.
-used            Hash: when each token was last used. `usage.py`.
-heartbeats      Hash: who is alive, and how it is. webapp/heartbeat.py.
+used heartbeats Hashes: when each token was last used, `usage.py`; who is alive, webapp/heartbeat.py.
 ingest, _kombu.*, unacked*     Celery's own; accept and want_hint read the length of `ingest`.
 """
 
