@@ -81,7 +81,7 @@ class Installation:
 def make(var: Path) -> Installation:
     """As a person's shell has it: nothing of the tests' own environment."""
     bare = {name: value for name, value in os.environ.items() if name not in OURS}
-    ports = {name: str(servers.free_port()) for name in PORTS}
+    ports = dict(zip(PORTS, map(str, servers.free_ports(len(PORTS))), strict=True))
     return Installation(var, {**bare, **ports, "VAR_DIR": str(var)})
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from webapp.local.servers import free_port
+from webapp.local.servers import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 # fmt: off
@@ -65,7 +65,7 @@ def installation(timescale: Path | None = None, **settings: str) -> Iterator[Ins
     if timescale:
         (directory / "timescale").symlink_to(timescale.resolve())
     bare = {name: value for name, value in os.environ.items() if name not in SERVERS}
-    ports = {name: str(free_port()) for name in PORTS}
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     made = Installation(directory, {**bare, **ports, "VAR_DIR": str(directory), **settings})
     try:
         made.manage("up", "--detach", "--no-demo")

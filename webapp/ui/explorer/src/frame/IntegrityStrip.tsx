@@ -21,9 +21,11 @@ export function IntegrityStrip() {
     <div className={found.stale ? "strip meta stale" : "strip meta"}>
       <b>{found.total}</b>
       {found.asOf && <span>complete as of {found.asOf}</span>}
-      <span className={waits.trouble ? "strip-trouble" : ""}>
-        {boot.ledger_url ? <a href={boot.ledger_url}>{waits.text}</a> : waits.text}
-      </span>
+      {waits.text && (
+        <span className={waits.trouble ? "strip-trouble" : ""}>
+          {boot.ledger_url ? <a href={boot.ledger_url}>{waits.text}</a> : waits.text}
+        </span>
+      )}
       <span className="hidden" role="status">
         {announced}
       </span>
