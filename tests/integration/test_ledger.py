@@ -217,6 +217,14 @@ def test_a_ledger_row_that_vanished_is_found_in_both_books(site: Bench, at_once:
     assert "of what was stored, 2 too many." in printed
 
 
+def test_a_minute_from_before_there_was_a_ledger_is_no_difference(site: Bench, at_once: None) -> None:
+    stored(site, offer("a", "b"))
+    for name in site.buffer.client.scan_iter(match="c:*"):
+        site.buffer.client.hdel(name, "first", "last")
+    run(site, "DELETE FROM log_stretch")
+    assert audit()[0] == 0
+
+
 def test_a_difference_keeps_its_age_and_goes_when_it_is_mended(site: Bench, at_once: None) -> None:
     stored(site, offer("a"))
     run(site, "CREATE TABLE put_by AS SELECT * FROM log")

@@ -12,6 +12,8 @@ books has changed for SETTLE_SECONDS, to the end of the reading. Only a settled 
 broker and database are not read at one instant, and while batches of a minute move, its lines are between
 the two. A batch that simply waits, for an hour if need be, is queued and its minute balances.
 
+A minute whose stretch is not known is never settled: it is from before there was a ledger, or its ingest was.
+
 With the broker away nothing is settled. Of a broker that lost its data the books that were copied remain:
 what it held and nobody stored is a difference, for good. Lines accepted after the last copy (10 s, or longer
 while the database was away) are then known to their senders alone; those of them that were stored stand as
@@ -151,15 +153,18 @@ def tabled(conn: psycopg.Connection[Any], held: Held | None, start: int, end: in
         Place(*place): Line(refused, accepted, duplicate)
         for *place, refused, accepted, duplicate in conn.execute(BOOKS, [start * 60, end * 60]).fetchall()
     }
-    lines = added(books, stored(conn, start, end))
+    stretches: list[tuple[int, int]] = conn.execute(
+        STRETCHES, {"start": start * 60, "end": end * 60}
+    ).fetchall()
+    lines = added(books, stored(conn, stretches, end))
     if held:
         known = [w for w in held.waiting if start <= w.minute < end]
         lines = added(lines, waiting_lines(known, committed(conn, known)))
-    return named(lines)
+    told = {minute for minute, _ in stretches}
+    return {place: line if place.minute in told else unsettled(line) for place, line in named(lines).items()}
 
 
-def stored(conn: psycopg.Connection[Any], start: int, end: int) -> Lines:
-    stretches = conn.execute(STRETCHES, {"start": start * 60, "end": end * 60}).fetchall()
+def stored(conn: psycopg.Connection[Any], stretches: list[tuple[int, int]], end: int) -> Lines:
     after = next((first for minute, first in stretches if minute >= end), BEYOND)
     inside = [(minute, first) for minute, first in stretches if minute < end]
     if not inside:
