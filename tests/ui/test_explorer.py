@@ -324,5 +324,5 @@ def test_a_formula_in_a_csv_is_text(person: Person) -> None:
 
 
 def test_everything_that_was_sent_is_found(person: Person, storied: Installation) -> None:
-    person.opens(q="NOT latecomer NOT live")
+    person.opens(q="NOT latecomer NOT live -service:crowd")
     person.sees_total(len(told()))
