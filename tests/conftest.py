@@ -15,8 +15,10 @@ from tests.database import (
     template_plain_18,
     timescale_url,
 )
+from tests.quarantined import boss, site
 from tests.reading import plain_url, url
 from tests.servers import broker, postgres_url, server_dir, valkey_url
+from tests.shop import plain_static, root, shop
 
 # Processes that tests start must not take the settings' stand-in (environment.py) for a real database.
 os.environ.pop("DATABASE_URL", None)
@@ -25,6 +27,7 @@ __all__ = [
     "any_broker",
     "any_broker_url",
     "any_database_url",
+    "boss",
     "broker",
     "broker_binary",
     "buffer",
@@ -33,9 +36,13 @@ __all__ = [
     "django_logs_url",
     "own_broker",
     "plain_url",
+    "plain_static",
     "postgres_url",
     "pytest_terminal_summary",
+    "root",
     "server_dir",
+    "shop",
+    "site",
     "template_apache",
     "template_community",
     "template_plain_15",

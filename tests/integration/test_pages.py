@@ -20,25 +20,8 @@ ALL = "/?range=all"
 
 
 @pytest.fixture(autouse=True)
-def plain_files(settings: Any) -> None:
-    """Pages name their files as they are in the source tree: nothing was collected here."""
+def no_broker(plain_static: None, settings: Any) -> None:
     settings.BROKER_URL = "redis://127.0.0.1:1/0"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
-@pytest.fixture
-def shop(django_logs_url: str) -> Source:
-    return Source.objects.create(name="shop")
-
-
-@pytest.fixture
-def root(client: Client, shop: Source) -> Client:
-    """A superuser's browser."""
-    client.force_login(User.objects.create_superuser("root"))
-    return client
 
 
 @pytest.fixture

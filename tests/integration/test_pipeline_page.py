@@ -27,23 +27,8 @@ AWAY = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def own_servers(broker: redis.Redis, valkey_url: str, settings: Any) -> None:
+def own_servers(broker: redis.Redis, valkey_url: str, plain_static: None, settings: Any) -> None:
     settings.BROKER_URL = valkey_url
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-
-
-@pytest.fixture
-def shop(django_logs_url: str) -> Source:
-    return Source.objects.create(name="shop")
-
-
-@pytest.fixture
-def root(client: Client, shop: Source) -> Client:
-    client.force_login(User.objects.create_superuser("root"))
-    return client
 
 
 @pytest.fixture

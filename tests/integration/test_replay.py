@@ -1,107 +1,28 @@
 """What was refused is kept, is found by its readers, and is sent again exactly once."""
 
-import base64
-import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from io import BytesIO, StringIO
-from pathlib import Path
+from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
-import redis
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 
-from ingest import accept, stage
-from ingest.buffer import Buffer, Minute
+from ingest import stage
 from ingest.dialects.native import QUARANTINED_BYTES
-from ingest.directory import Directory, SourceEntry, TokenEntry, digest, make_token, publish
 from ingest.envelope import unpack
 from tests.batches import offer
-from tests.workbench import NOWHERE, Bench
-from webapp.access.models import Grant, Source, create_token
+from tests.quarantined import BAD, GOOD, HOSTILE, LIST, Site, post
+from tests.workbench import NOWHERE
+from webapp.access.models import Grant
 from webapp.access.scope import ALL
 from webapp.logs import refusals, replay, store
 from webapp.logs.refusals import Wanted
-
-LIST = "/api/v1/quarantine"
-AGAIN = "/api/v1/quarantine/replay"
-GOOD = b'{"message": "good"}'
-BAD = b'{"message": "bad", "time": "never"}'
-HOSTILE = b'\x1b[31m<script>\xff\xe2\x80\xae\x00{"time":'
-
-
-class Site:
-    """Ingest, one worker turned by hand, and the API, on one broker and one database."""
-
-    def __init__(self, broker: redis.Redis, url: str, directory: Path, shop: Source) -> None:
-        self.broker, self.url, self.shop = broker, url, shop
-        self.bench = Bench(broker, url, directory)
-        self.token = make_token("ingest")
-        entry = TokenEntry(shop.pk, "ingest", "till")
-        publish(broker, Directory(0, {digest(self.token): entry}, {shop.pk: SourceEntry("shop")}))
-
-    def send(self, body: bytes, kind: str = "application/x-ndjson") -> Any:
-        sent = accept.Sent(f"Bearer {self.token}", kind, "", None, len(body), BytesIO(body))
-        return accept.accept(stage.of_settings(), sent)
-
-    def work(self) -> None:
-        while self.bench.buffer.depth().due:
-            self.bench.pump.step()
-
-    def refuse(self, *lines: bytes) -> list[int]:
-        """Sent and put into quarantine; the ids, in the order of the lines."""
-        self.send(b"\n".join(lines))
-        self.work()
-        return self.ids()[-len(lines) :]
-
-    def rows(self, statement: str, *given: Any) -> list[Any]:
-        with psycopg.connect(self.url, autocommit=True) as conn:
-            return conn.execute(statement, given).fetchall()  # type: ignore[arg-type]
-
-    def ids(self) -> list[int]:
-        return [number for (number,) in self.rows("SELECT id FROM quarantine ORDER BY id")]
-
-    def books(self) -> list[Minute]:
-        return Buffer(self.broker).minutes()
-
-
-@pytest.fixture
-def shop(django_logs_url: str) -> Source:
-    return Source.objects.create(name="shop")
-
-
-@pytest.fixture
-def site(
-    broker: redis.Redis, valkey_url: str, django_logs_url: str, shop: Source, tmp_path: Path, settings: Any
-) -> Iterator[Site]:
-    settings.BROKER_URL = valkey_url
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    stage.of_settings.cache_clear()
-    site = Site(broker, django_logs_url, tmp_path / "spill", shop)
-    with closing(site.bench):
-        yield site
-    stage.of_settings.cache_clear()
-
-
-@pytest.fixture
-def boss(client: Client, site: Site) -> Client:
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-def post(client: Client, body: Any, **more: Any) -> Any:
-    return client.post(AGAIN, json.dumps(body), content_type="application/json", **more)
 
 
 def mended(site: Site, number: int, text: str) -> replay.Outcome:
@@ -131,90 +52,6 @@ def test_what_the_bound_cuts_off_is_counted_and_not_sent_as_if_it_were_whole(sit
     assert (entry.size, entry.dropped) == (QUARANTINED_BYTES, len(line) - QUARANTINED_BYTES)
     assert replay.replay([number], ALL).entries[0].reason == "cut"
     assert mended(site, number, '{"message": "whole"}').outcome == "replayed"
-
-
-# ---- finding ----
-
-
-def test_entries_are_found_by_source_reason_time_and_bytes(boss: Client, site: Site) -> None:
-    site.refuse(BAD, HOSTILE, b"{}")
-
-    def found(**asked: Any) -> list[str]:
-        answer = boss.get(LIST, asked)
-        assert answer.status_code == 200, answer.content
-        return sorted(entry["reason"] for entry in answer.json()["entries"])
-
-    assert found() == ["bad_json", "bad_time", "empty"]
-    assert found(reason=["bad_time", "empty"]) == ["bad_time", "empty"]
-    assert found(contains="<script>") == ["bad_json"]
-    assert found(contains="<SCRIPT>") == []
-    assert found(source="shop", start="now-1h") == ["bad_json", "bad_time", "empty"]
-    assert found(source="nobody") == found(end="now-1h") == found(replayed="yes") == []
-
-
-def test_pages_lead_on_without_gap_or_repeat(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "LOOKED", 4)
-    site.refuse(*[BAD, b"{}"] * 10)
-    for wanted, wants in ((Wanted(), 20), (Wanted(reasons=("empty",)), 10)):
-        seen, cursor = [], ""
-        while True:
-            page = refusals.find(wanted, ALL, limit=3, cursor=cursor)
-            seen += [entry.id for entry in page.entries]
-            if not page.next:
-                break
-            cursor = page.next
-        assert len(seen) == len(set(seen)) == wants
-        assert seen == sorted(seen, reverse=True)
-
-
-def test_an_entry_gives_its_bytes_as_they_are(boss: Client, site: Site) -> None:
-    (number,) = site.refuse(HOSTILE)
-    answer = boss.get(f"{LIST}/{number}")
-    assert answer.headers["Content-Type"] == "application/json"
-    assert base64.b64decode(answer.json()["base64"]) == HOSTILE
-    assert answer.json()["text"] == HOSTILE.decode("utf-8", "replace")
-    assert "\x1b" not in answer.json()["beginning"]
-    for nowhere in (number + 1, 2**70):
-        assert boss.get(f"{LIST}/{nowhere}").status_code == 404
-
-
-@pytest.mark.parametrize(
-    "asked", [{"cursor": "x"}, {"start": "soon"}, {"limit": 0}, {"reson": "x"}, {"replayed": "maybe"}]
-)
-def test_a_wrong_question_is_refused(boss: Client, site: Site, asked: dict[str, Any]) -> None:
-    assert boss.get(LIST, asked).status_code == 400
-
-
-def test_a_reader_finds_and_sends_nothing_of_another_source(client: Client, site: Site) -> None:
-    (number,) = site.refuse(GOOD + b"}")
-    ann = User.objects.create_user("ann")
-    ann.user_permissions.add(Permission.objects.get(codename="replay_quarantine"))
-    client.force_login(ann)
-    assert client.get(LIST).json()["entries"] == []
-    assert client.get(f"{LIST}/{number}").status_code == 404
-    assert post(client, {"ids": [number], "text": "{}"}).json()["unknown"] == 1
-    assert post(client, {"start": "0"}).json()["entries"] == []
-    Grant.objects.create(user=ann, source=site.shop)
-    assert [entry["id"] for entry in client.get(LIST).json()["entries"]] == [number]
-    assert post(client, {"ids": [number], "text": GOOD.decode()}).json()["replayed"] == 1
-
-
-def test_sending_again_wants_the_right_to_it(client: Client, site: Site) -> None:
-    (number,) = site.refuse(BAD)
-    tokens = {
-        scope: create_token(scope, scope, all_sources=scope == "read")[1] for scope in ("read", "admin")
-    }
-
-    def by(value: str) -> Any:
-        return post(client, {"ids": [number]}, headers={"Authorization": f"Bearer {value}"})
-
-    assert client.get(LIST, headers={"Authorization": f"Bearer {site.token}"}).status_code == 401
-    assert (by(tokens["read"]).status_code, by(tokens["admin"]).status_code) == (403, 200)
-    client.force_login(User.objects.create_user("ann"))
-    assert post(client, {"ids": [number]}).status_code == 403
-    strict = Client(enforce_csrf_checks=True)
-    strict.force_login(User.objects.create_superuser("boss"))
-    assert post(strict, {"ids": [number]}).status_code == 403
 
 
 # ---- sending again ----
