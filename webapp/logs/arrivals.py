@@ -16,6 +16,7 @@ from webapp.access.scope import Scope
 from webapp.logs import lines, times
 from webapp.logs.asking import Answering, Ask, Prepared, answering, bad_value
 from webapp.logs.errors import OutOfTime
+from webapp.logs.handful import handful
 from webapp.logs.lines import Line
 from webapp.logs.snapshot import arrived, moment
 from webapp.logs.token import Token, decode
@@ -86,7 +87,7 @@ def step(ask: Ask, scope: Scope, ready: Prepared, cursor: Cursor) -> Step:
     with answering(replace(ask, as_of=cursor.upto.encode() if cursor.upto else ""), scope, ready) as answer:
         upto = answer.reader.token
         segments = waiting(answer, cursor, upto, SLICE_SEGMENTS + 1)
-        taken = first_slice(segments)
+        taken = handful(segments, SLICE_SEGMENTS, SLICE_ROWS)
         rows = lines_of(answer, cursor, taken)
         after = behind(cursor, upto, rows, taken, all_taken=len(taken) == len(segments))
         prefix = f"{cursor.seen.encode()}.{upto.encode()}" if rows else ""
@@ -131,18 +132,6 @@ def waiting(answer: Answering, cursor: Cursor, upto: Token, most: int | None) ->
     from_seg = cursor.seg + (cursor.pos == LAST_POS)
     params = {**new.params, "from_seg": from_seg, "most": most}
     return [Segment(*row) for row in in_time(answer.rows(statement, params))]
-
-
-def first_slice(segments: Sequence[Segment]) -> list[Segment]:
-    """At least one, and then as many as are looked through quickly."""
-    taken: list[Segment] = []
-    rows = 0
-    for segment in segments[:SLICE_SEGMENTS]:
-        if taken and rows + segment.rows > SLICE_ROWS:
-            break
-        taken.append(segment)
-        rows += segment.rows
-    return taken
 
 
 # Looked for only where the segments have lines, since there is no index by segment.

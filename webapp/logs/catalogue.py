@@ -18,6 +18,7 @@ from psycopg import sql
 
 from webapp.logs.binding import both
 from webapp.logs.errors import classify
+from webapp.logs.handful import handful
 from webapp.logs.sketch import SKETCH
 from webapp.logs.snapshot import arrived, kept, moment, take_token
 from webapp.logs.token import Token
@@ -77,7 +78,7 @@ def step(conn: psycopg.Connection[Any]) -> Step:
             now = take_token(conn, STEP_MS)
             seen = edge(conn, now, lock=True)
             segments = waiting(conn, seen, now)
-            taken = first_of(segments)
+            taken = handful(segments, STEP_SEGMENTS, STEP_ROWS)
             if taken:
                 enter(conn, taken, now)
             keep(conn, moved(seen, now, taken, all_taken=len(taken) == len(segments)))
@@ -104,18 +105,6 @@ def waiting(conn: psycopg.Connection[Any], seen: Token, now: Token) -> list[Segm
         "SELECT seg, rows, time_min, time_max FROM log_segment WHERE {} AND rows > 0 ORDER BY seg LIMIT {}"
     ).format(clause, sql.Literal(STEP_SEGMENTS + 1))
     return [Segment(*row) for row in conn.execute(statement, params, prepare=False).fetchall()]
-
-
-def first_of(segments: Sequence[Segment]) -> list[Segment]:
-    """At least one, and then as many as are soon counted."""
-    taken: list[Segment] = []
-    rows = 0
-    for segment in segments[:STEP_SEGMENTS]:
-        if taken and rows + segment.rows > STEP_ROWS:
-            break
-        taken.append(segment)
-        rows += segment.rows
-    return taken
 
 
 def moved(seen: Token, now: Token, taken: Sequence[Segment], *, all_taken: bool) -> Token:
