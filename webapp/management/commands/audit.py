@@ -66,6 +66,12 @@ class Command(BaseCommand):
             self.stdout.write(self.style.ERROR(sentence))
         if wrong:
             raise SystemExit(1)
+        if unjudged := sum(abs(line.moving) for line in read.lines.values()):
+            self.stdout.write(
+                f"{unjudged:,} lines are in minutes that are not settled, or from before there was a ledger:"
+                " they are not judged."
+            )
+            return
         self.stdout.write(self.style.SUCCESS("Everything is accounted for."))
 
     def show(self, read: Ledger, kept: dict[int, Kept], names: dict[int, str]) -> None:
