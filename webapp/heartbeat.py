@@ -28,6 +28,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     stopped: bool = False
     hangs: bool = False  # it speaks, but does not get on
     database: str = ""  # why it takes the database for away; "" = it does not
+    full: str = ""  # why the database does not write although it is there
     threads: int = 0
     spill_files: int = 0
     spill_bytes: int = 0

@@ -4,7 +4,8 @@ CLOSED  every call goes through.
 OPEN    after a connection-level error or a deadline: nobody asks until the pause is over.
 HALF    one prober asks (SELECT 1 and a one-row write); success closes, failure opens for twice as long.
 Pauses double from 1 s to 8 s, each varied by 30 % so that workers do not return in step. A lock wait, a full
-disk or bad data never comes here: a breaker that opened on those would stay open for ever.
+disk or bad data never comes here: a breaker that opened on those would stay open for ever. That the
+database's disk takes nothing is noted beside it, for the person who must make room.
 """
 
 import random
@@ -27,6 +28,9 @@ class Breaking(IntEnum):
 
 
 BREAKER_STATE = Gauge("logboom_breaker_state", "0 closed, 1 half open, 2 open")
+DATABASE_FULL = Gauge(
+    "logboom_database_full", "1 while the database is there and does not write: its disk is full or fails"
+)
 BREAKER_OPENED = Counter("logboom_breaker_opened_total", "Times the breaker went from closed to open")
 
 
@@ -41,6 +45,7 @@ class Breaker:
         self._until = 0.0
         self._state = Breaking.CLOSED
         self.reason = ""
+        self.full = ""  # why the database does not write although it is there
 
     @property
     def state(self) -> Breaking:
@@ -76,6 +81,10 @@ class Breaker:
             self._pause = 0.0
             self.reason = ""
             self._set(Breaking.CLOSED)
+
+    def note_full(self, reason: str) -> None:
+        self.full = reason
+        DATABASE_FULL.set(bool(reason))
 
     def _set(self, state: Breaking) -> None:
         self._state = state

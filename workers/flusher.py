@@ -17,7 +17,7 @@ from django.conf import settings
 
 from ingest.buffer import Buffer, Claimed
 from ingest.errors import BrokerGone
-from webapp.logs.errors import Busy, ForeignCluster, Outage, Poison, StoreError
+from webapp.logs.errors import Busy, DiskFull, ForeignCluster, Outage, Poison, StoreError
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.errors import Damaged
@@ -28,6 +28,7 @@ from workers.spool import BAD, OLD, Spool
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
+FULL_SECONDS = 5.0  # a database without room is asked again after this, by one file: no file is to blame
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class Flusher:
         self._group_rows = group_rows
         self._clock = clock
         self._trouble: dict[Path, Trouble] = {}
+        self._resting_until = 0.0
 
     def step(self) -> bool:
         """Probe, or flush one file; False when there was nothing to do."""
         if not self._breaker.closed:
             return self._probe()
+        if self._clock() < self._resting_until:
+            return False
         path = self._next()
         if path is None:
             return False
@@ -100,9 +104,14 @@ class Flusher:
         except (Outage, ForeignCluster) as error:
             self._breaker.fail(str(error))
             self._step_over(path, error)
+        except DiskFull as error:
+            self._breaker.note_full(str(error))
+            self._resting_until = self._clock() + FULL_SECONDS
+            log.warning("spill files wait, the database does not write: %s", error)
         except (Busy, Poison, BrokerGone, OSError) as error:
             self._step_over(path, error)
         else:
+            self._breaker.note_full("")
             self._trouble.pop(path, None)
 
     def _step_over(self, path: Path, error: Exception) -> None:

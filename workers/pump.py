@@ -19,7 +19,7 @@ from prometheus_client import Counter
 
 from ingest.buffer import Buffer, Claimed, Move, State
 from ingest.errors import BrokerGone
-from webapp.logs.errors import Busy, ForeignCluster, Outage, Poison
+from webapp.logs.errors import Busy, DiskFull, ForeignCluster, Outage, Poison
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.errors import SpillFailed
@@ -158,6 +158,10 @@ class Pump:
         try:
             for moves in settle(self._database, list(group.left.values())):
                 group.settled(moves)
+        except DiskFull as error:  # may last as long as an outage; the breaker's probe might still find room
+            self._breaker.note_full(str(error))
+            log.warning("the database does not write: %s", error)
+            return self._spill(group) if self._must_spill() else Step("returned", len(group.left))
         except (Busy, Poison) as error:
             # Poison here: the quarantine itself was refused. Nothing is lost; it is tried again, loudly.
             log.warning("%d batches handed back: %s", len(group.left), error)
@@ -166,6 +170,7 @@ class Pump:
             self._breaker.fail(str(error))
             log.warning("the database is away: %s", error)
             return self._spill(group) if self._must_spill() else Step("returned", len(group.left))
+        self._breaker.note_full("")
         return Step("stored", group.batches, group.rows)
 
     def _spill_claims(self) -> Step:

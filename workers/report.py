@@ -60,6 +60,7 @@ class Report:
             started_ms=self._started_ms,
             hangs=not self._live(),
             database="" if self._breaker.closed else self._breaker.reason or "unknown",
+            full=self._breaker.full,
             threads=settings.WORKER_THREADS,
             spill_files=files,
             spill_bytes=size,

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from webapp.logs.errors import Busy, Outage, Poison, StoreError, classify
+from webapp.logs.errors import Busy, DiskFull, Outage, Poison, StoreError, classify
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,8 @@ from webapp.logs.errors import Busy, Outage, Poison, StoreError, classify
         (errors.LockNotAvailable("canceling statement due to lock timeout"), Busy),
         (errors.DeadlockDetected("deadlock detected"), Busy),
         (errors.OutOfMemory("out of memory"), Busy),
-        (errors.DiskFull("could not extend file: No space left on device"), Busy),
+        (errors.DiskFull("could not extend file: No space left on device"), DiskFull),
+        (errors.IoError("could not write block 7: Input/output error"), DiskFull),
         (errors.IdleInTransactionSessionTimeout("terminating connection"), Busy),
         (errors.UndefinedTable("relation log does not exist"), Busy),
         (errors.InsufficientPrivilege("permission denied"), Busy),

@@ -1,8 +1,9 @@
 """What can go wrong between rows and PostgreSQL, in four words: the word decides what the worker does.
 
-Outage opens the breaker; Busy hands the batches back; Poison is bisected; ForeignCluster stops all storing
-until a person has run `manage.py rebase`. psycopg's own tree does not separate these: a cancelled query, a
-lock wait, a deadlock and a full disk are OperationalErrors there, like a server that is gone.
+Outage opens the breaker; Busy hands the batches back, DiskFull spills what the broker cannot hold; Poison is
+bisected; ForeignCluster stops all storing until a person has run `manage.py rebase`. psycopg's own tree does
+not separate these: a cancelled query, a lock wait, a deadlock and a full disk are OperationalErrors there,
+like a server that is gone.
 """
 
 import psycopg
@@ -18,6 +19,10 @@ class Outage(StoreError):
 
 class Busy(StoreError):
     """Transient: the server is there and says not now."""
+
+
+class DiskFull(Busy):
+    """Transient, but perhaps for hours: the server is there, reads and refuses to write."""
 
 
 class Poison(StoreError):
@@ -49,6 +54,7 @@ OUTAGES = frozenset({"57P01", "57P02", "57P03", "57P04", "3D000", "25006", "5330
 OUTAGE_CLASSES = frozenset({"08", "28"})
 # Data exceptions, integrity, a limit of the program: the row's fault. A missing table or right is not.
 POISON_CLASSES = frozenset({"22", "23", "54"})
+DISK = frozenset({"53100", "58030"})  # no room, or the disk itself fails
 POISONS = frozenset({"08P01"})  # "protocol violation": in a binary COPY, a value of the wrong length
 
 
@@ -68,7 +74,7 @@ def classify(error: psycopg.Error) -> StoreError:
         return Outage(text)
     if state[:2] in POISON_CLASSES and not missing_partition(error):
         return Poison(text)
-    return Busy(text)
+    return DiskFull(text) if state in DISK else Busy(text)
 
 
 def without_state(error: psycopg.Error, text: str) -> StoreError:
