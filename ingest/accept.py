@@ -70,10 +70,11 @@ class Receipt:
 
 
 def accept(stage: Stage, sent: Sent) -> Receipt:
-    token, source, entry = authenticate(stage.directory.get(), sent.authorization)
+    directory = stage.directory.get()
+    token, source, entry = authenticate(directory, sent.authorization)
     form, key = native.form_of(sent.content_type), checked_key(sent.key)
     sender = Sender(source, entry, form, key, sent.length is None and not bodies.is_compressed(sent.encoding))
-    stage.admission.check()
+    stage.admission.check(source, directory.sources)
     wire = bodies.read(sent.stream, sent.length, stage.limits.wire_bytes)
     offer, rejects = inflate(stage, sender, wire, sent.encoding)
     accepted = stage.admission.waiting(lambda: keep(stage, offer))

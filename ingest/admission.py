@@ -1,31 +1,33 @@
 """When to refuse, and when to wait.
 
 Full: above a share of the broker's memory nothing new is taken, since a broker at its bound can no longer
-hand out what it holds. Refusing costs no round trip: the share is polled, at most every quarter of a second,
-by one thread at a time. Retry-After is what draining the backlog will take.
+hand out what it holds. Crowded: above a smaller one, a source that holds more than its part of it is refused
+and the others are not (`fairness.py`). Where there is one source only, there is nobody to keep room for.
+Refusing costs no round trip: the broker is polled, at most every quarter of a second, by one thread at a
+time. Retry-After is what draining will take.
 
 Gone: many agents give up after one or two refusals, so a restart of the broker is waited out, for at most
 BROKER_WAIT_SECONDS and by at most half the threads. The others answer at once, or a broker that hangs would
-take every thread with it, the probes' included.
+take every thread with it. Once it is known to be gone no more than that half even ask.
 """
 
-import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, repeat
 from typing import TypeVar
 
 from django.conf import settings
 
+from ingest import fairness
 from ingest.buffer import Buffer, Depth
-from ingest.errors import BrokerFull, BrokerGone
+from ingest.directory import SourceEntry
+from ingest.errors import BrokerFull, BrokerGone, OverShare
 
 POLL_SECONDS = 0.25
 PATIENCE_SECONDS = 2.0  # a thread this long with the broker counts as waiting; a slow fsync takes less
 PAUSES = (0.05, 0.1, 0.2, 0.4)  # between tries, the last one over and over
-RETRY_LEAST, RETRY_MOST = 1, 60  # seconds
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +40,7 @@ class Admission:
         buffer: Buffer,
         *,
         share: float | None = None,
+        fair_share: float | None = None,
         wait_seconds: float | None = None,
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -46,6 +49,7 @@ class Admission:
         """What is not given is the settings'."""
         self._buffer = buffer
         self._share = settings.ADMISSION_SHARE if share is None else share
+        self._fair_share = settings.ADMISSION_FAIR_SHARE if fair_share is None else fair_share
         self._wait_seconds = settings.BROKER_WAIT_SECONDS if wait_seconds is None else wait_seconds
         self._most_waiting = max(1, (settings.INGEST_THREADS if threads is None else threads) // 2)
         self._clock = clock
@@ -53,23 +57,31 @@ class Admission:
         self._polling = threading.Lock()
         self._polled = float("-inf")
         self._refusal: int | None = None  # the Retry-After of now, None while there is room
+        self._overdrawn: Mapping[int, int] = {}  # source -> its Retry-After, while the broker is crowded
         self._lock = threading.Lock()
         self._talking: dict[int, float] = {}  # thread -> since when it is with the broker
         self._waiting: set[int] = set()  # threads that have been told that it is gone
+        self._gone = False  # the last word of it
 
-    def check(self) -> None:
-        """Raises BrokerFull while the broker has no room. Never waits for the broker."""
+    def check(self, source: int, sources: Mapping[int, SourceEntry]) -> None:
+        """Raises BrokerFull, or OverShare, while the broker has no room for this source."""
         if self._clock() - self._polled >= POLL_SECONDS and self._polling.acquire(blocking=False):
             try:
-                self._poll()
+                self._poll(sources)
             finally:
                 self._polling.release()
         if self._refusal is not None:
             raise BrokerFull(
                 "The broker is full: no more is taken until it drains.", retry_after=self._refusal
             )
+        if (seconds := self._overdrawn.get(source)) is not None:
+            raise OverShare(
+                "The broker fills up, and this source holds more of it than its share: what room there is "
+                "left is for the others until this one's lines drain.",
+                retry_after=seconds,
+            )
 
-    def _poll(self) -> None:
+    def _poll(self, sources: Mapping[int, SourceEntry]) -> None:
         self._polled = self._clock()
         try:
             with self._talk():
@@ -77,6 +89,9 @@ class Admission:
         except BrokerGone:
             return  # accepting will find that out, and wait for it
         self._refusal = retry_after(depth) if depth.memory_share >= self._share else None
+        crowded = len(sources) > 1 and depth.memory_share >= self._fair_share
+        weights = {source: entry.weight for source, entry in sources.items()} if crowded else {}
+        self._overdrawn = fairness.overdrawn(depth, weights, self._fair_share) if crowded else {}
 
     def waiting(self, attempt: Callable[[], Answer]) -> Answer:
         """What `attempt` gives, tried again while the broker is gone. It must be safe to run twice."""
@@ -85,8 +100,11 @@ class Admission:
         with self._talk():
             while True:
                 try:
-                    return attempt()
+                    answer = attempt()
+                    self._gone = False
+                    return answer
                 except BrokerGone:
+                    self._gone = True
                     pause = next(pauses)
                     if self._clock() + pause >= deadline or not self._may_wait():
                         raise
@@ -107,6 +125,9 @@ class Admission:
                 self._waiting.discard(me)
 
     def _stuck(self) -> int:
+        """How many threads wait. While nobody has had an answer, each that asks does."""
+        if self._gone:
+            return len(self._talking)
         late = self._clock() - PATIENCE_SECONDS
         return len(self._waiting | {thread for thread, since in self._talking.items() if since < late})
 
@@ -122,6 +143,4 @@ class Admission:
 
 def retry_after(depth: Depth) -> int:
     """Whole seconds until the queue has drained at its present rate."""
-    if depth.drain_rate <= 0:
-        return RETRY_MOST
-    return min(RETRY_MOST, max(RETRY_LEAST, math.ceil(depth.queued_rows / depth.drain_rate)))
+    return fairness.seconds(depth.queued_rows, depth.drain_rate)

@@ -29,7 +29,8 @@ leases          Zset: batches in a worker's hands by the lease's end, and delaye
                 again (ms). Into it: claim, release. Out of it: claim, release, free, finish.
 acceptance      The last acceptance number given; begins at the clock in microseconds. Written by accept.
 hinted          A hint is under way. Set by accept, claim, want_hint; deleted by claim; expires after 1 s.
-held            Hash: qb:<source> qr:<source> batches and rows queued, pb: pr: spilled. By accept and finish.
+held            Hash: qb:<source> qr: qn: batches, rows, payload bytes queued; pb: pr: spilled. By accept and
+                finish.
 minute          The last minute a batch was accepted in. Written by accept.
 c:<minute>      Hash, the books of the batches accepted in that minute: open = those not at their end, first
                 and last = the acceptances given in it, which are no other minute's, and
@@ -46,11 +47,13 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import cast
 
 import redis
 from django.conf import settings
 
+from ingest.books import Minute as Minute
+from ingest.books import lines
 from ingest.broker import Script, memory, speaking
 from ingest.broker import check_durable as check_durable
 from ingest.broker import connect as connect
@@ -60,6 +63,7 @@ ACCEPT, CLAIM, RELEASE, FREE, FINISH, WANT_HINT, DEPTH = map(
     Script, ("accept", "claim", "release", "free", "finish", "want_hint", "depth")
 )
 CLAIM_BYTES = 64 * 1024**2  # of one claim's answer, unless a single batch is larger
+BATCH_BYTES = 700  # what a queued batch takes beside its payload
 DRAIN_SECONDS, DRAIN_BUCKETS = 5, 6  # the rate is that of the last half minute
 MINUTES_AT_ONCE = 200  # hashes fetched in one pipeline
 NEW, AGAIN, CONFLICT = 0, 1, 2
@@ -149,6 +153,7 @@ class Held:
     queued_rows: int = 0
     spilled_batches: int = 0
     spilled_rows: int = 0
+    queued_bytes: int = 0  # of payloads
 
     def __add__(self, other: "Held") -> "Held":
         return Held(
@@ -156,7 +161,13 @@ class Held:
             self.queued_rows + other.queued_rows,
             self.spilled_batches + other.spilled_batches,
             self.spilled_rows + other.spilled_rows,
+            self.queued_bytes + other.queued_bytes,
         )
+
+    @property
+    def queued_memory(self) -> int:
+        """About what the queued batches take of the broker's memory."""
+        return max(0, self.queued_bytes) + BATCH_BYTES * self.queued_batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,32 +186,6 @@ class Depth:
     @property
     def memory_share(self) -> float:
         return self.memory_used / self.memory_max if self.memory_max else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Minute:
-    """Rows accepted in one minute: accepted = stored + duplicate + quarantined + spilled + queued."""
-
-    minute: int  # minutes since 1970
-    source: int
-    dialect: str
-    refused: Mapping[str, int]
-    accepted: int
-    stored: int
-    duplicate: int
-    quarantined: int
-    spilled: int  # still in a spill file
-    repeated: int  # rows of requests answered as the first time, in no other count
-    first: int = 0  # the acceptances of the whole minute, of every source; 0: none
-    last: int = 0
-
-    @property
-    def received(self) -> int:
-        return self.accepted + sum(self.refused.values())
-
-    @property
-    def queued(self) -> int:
-        return self.accepted - self.stored - self.duplicate - self.quarantined - self.spilled
 
 
 class Buffer:
@@ -361,7 +346,7 @@ def by_source_of(held: Mapping[str, bytes]) -> dict[int, Held]:
         kind, source = name.split(":")
         found.setdefault(int(source), {})[kind] = int(value)
     return {
-        source: Held(kinds.get("qb", 0), kinds.get("qr", 0), kinds.get("pb", 0), kinds.get("pr", 0))
+        source: Held(*(kinds.get(kind, 0) for kind in ("qb", "qr", "pb", "pr", "qn")))
         for source, kinds in found.items()
     }
 
@@ -375,26 +360,3 @@ def rate(drain: Mapping[str, bytes], now_ms: int) -> float:
         return 0.0
     seconds = now_ms / 1000 - min(bucket for bucket, _ in recent) * DRAIN_SECONDS
     return sum(rows for _, rows in recent) / max(seconds, 1.0)
-
-
-def lines(minute: int, counts: Mapping[bytes, Any]) -> list[Minute]:
-    found: dict[tuple[int, str], dict[str, int]] = {}
-    stretch = {name.decode(): int(counts.get(name, 0)) for name in (b"first", b"last")}
-    for name, value in counts.items():
-        if b"|" in name:
-            source, dialect, counter = name.decode().split("|", 2)
-            found.setdefault((int(source), dialect), {})[counter] = int(value)
-    return [
-        line(minute, source, dialect, {**counters, **stretch})
-        for (source, dialect), counters in found.items()
-    ]
-
-
-def line(minute: int, source: int, dialect: str, counters: Mapping[str, int]) -> Minute:
-    refused = {
-        name.removeprefix("refused:"): rows
-        for name, rows in counters.items()
-        if name.startswith("refused:") and rows
-    }
-    names = ("accepted", "stored", "duplicate", "quarantined", "spilled", "repeated", "first", "last")
-    return Minute(minute, source, dialect, refused, **{name: counters.get(name, 0) for name in names})

@@ -21,10 +21,11 @@ class IngestError(Exception):
 
 
 class Transient(IngestError):
-    """Nothing is wrong with the request."""
+    """Nothing is wrong with the request. `reason` is what operators see it counted under."""
 
     code = "overloaded"
     status = 503
+    reason: ClassVar[str] = "other"
 
     def __init__(self, detail: str, *, retry_after: int = 1) -> None:
         super().__init__(detail, retry_after=retry_after)
@@ -34,16 +35,48 @@ class BrokerGone(Transient):
     """The broker does not answer, or not yet: it restarts, loads its file, or cannot write it."""
 
     code = "broker_gone"
+    reason = "broker_gone"
 
 
 class BrokerFull(Transient):
     """The broker has no room; what was accepted is safe, nothing new is taken."""
+
+    reason = "broker_full"
+
+
+class BrokerWeak(Transient):
+    """The broker could lose what it acknowledges, until somebody mends its settings."""
+
+    reason = "broker_weak"
+
+
+class OverShare(Transient):
+    """The broker fills up, and this source holds more of it than its share: the room left is for others."""
+
+    code = "over_share"
+    status = 429
+    reason = "over_share"
+
+
+class NoMemory(Transient):
+    """The bodies that are being worked on take all the memory that there is for them."""
+
+    reason = "no_memory"
+
+
+class TooSlow(Transient):
+    """The body did not arrive in time."""
+
+    code = "too_slow"
+    status = 408
+    reason = "too_slow"
 
 
 class NoDirectory(Transient):
     """Who may send is not known yet: never 401, since a good token would then be thrown away."""
 
     code = "no_directory"
+    reason = "no_directory"
 
 
 class Permanent(IngestError):

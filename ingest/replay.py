@@ -117,7 +117,7 @@ def of_batch(again: Again, limits: Limits, now_us: int) -> native.Decoded:
 
 def accept(stage: Stage, offer: Offer) -> Accepted:
     """Durable when this returns. Raises IngestError; KeyConflict: it was accepted before, with other text."""
-    stage.admission.check()
+    stage.admission.check(offer.source, {})  # an operator sends: bound by the whole room, by no share of it
     accepted = keep(stage, offer)
     if accepted.hint:
         stage.hint()

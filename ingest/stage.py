@@ -16,7 +16,7 @@ from ingest.admission import Admission
 from ingest.broker import check_durable, check_rewritten, connect
 from ingest.buffer import Buffer
 from ingest.directory import DirectoryReader
-from ingest.errors import BrokerGone, Transient, WeakBroker
+from ingest.errors import BrokerGone, BrokerWeak, WeakBroker
 from ingest.limits import Limits
 from ingest.usage import Usage
 
@@ -103,7 +103,7 @@ class Durability:
             answer = accept()
             self.check()
         except WeakBroker as error:
-            raise Transient(str(error), retry_after=5) from error
+            raise BrokerWeak(str(error), retry_after=5) from error
         return answer
 
 

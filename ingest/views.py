@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 
 from ingest import bodies, problems, stage
 from ingest.accept import Receipt, Sent, accept
-from ingest.errors import BadBody, IngestError
+from ingest.errors import BadBody, IngestError, Transient
 from ingest.record import Reject
 
 MOST_LISTED = 1000  # refused lines in one answer
@@ -19,6 +19,9 @@ HEARD_OUT = 4  # times the bound of a body; a larger one meets a closed connecti
 STRANGERS_BYTES = 1024 * 1024  # read from a sender that may not send, so that it hears why
 
 REQUESTS = Counter("logboom_ingest_requests_total", "Requests with lines, by what they were told", ["code"])
+REFUSED = Counter(
+    "logboom_ingest_refused_total", "Requests refused with nothing wrong about them, by reason", ["reason"]
+)
 SECONDS = Histogram("logboom_ingest_request_seconds", "From the request's head to its answer")
 
 
@@ -32,6 +35,8 @@ def logs(request: HttpRequest) -> HttpResponse:
             receipt = accept(stage.of_settings(), asked)
         except IngestError as error:
             REQUESTS.labels(error.code).inc()
+            if isinstance(error, Transient):
+                REFUSED.labels(error.reason).inc()
             hear_out(request, asked, error)
             return problems.refusal(request, error)
         REQUESTS.labels("accepted" if receipt.accepted else "nothing_good").inc()

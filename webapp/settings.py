@@ -47,6 +47,9 @@ GROUP_ROWS = env.integer("GROUP_ROWS", 10_000, least=1, most=1_000_000)
 DEADLINE_SECONDS = env.number("DEADLINE_SECONDS", 8.0, least=1.0, most=120.0)
 LEASE_SECONDS = env.number("LEASE_SECONDS", max(30.0, 3 * DEADLINE_SECONDS), least=3 * DEADLINE_SECONDS)
 ADMISSION_SHARE = env.number("ADMISSION_SHARE", 0.75, least=0.1, most=0.9)  # of the broker's maxmemory
+ADMISSION_FAIR_SHARE = env.number(  # of the same: beyond it each source gets its weighted part only
+    "ADMISSION_FAIR_SHARE", min(0.5, ADMISSION_SHARE), least=0.05, most=ADMISSION_SHARE
+)
 BROKER_WAIT_SECONDS = env.number("BROKER_WAIT_SECONDS", 10.0, least=0.0, most=60.0)
 INGEST_THREADS = env.integer("INGEST_THREADS", 8, least=2, most=256)
 WORKER_THREADS = env.integer("WORKER_THREADS", 2, least=1, most=64)

@@ -66,6 +66,7 @@ call('HSET', 'm:' .. id, 'a', acceptance, 's', 'q', 'f', source, 'l', dialect, '
 call('ZADD', 'queued', acceptance, id)
 call('HINCRBY', 'held', 'qb:' .. source, 1)
 call('HINCRBY', 'held', 'qr:' .. source, rows)
+call('HINCRBY', 'held', 'qn:' .. source, #payload)
 enqueue(id, source, acceptance)
 if tombstone ~= '' then
   call('HSET', tombstone, 'h', hash, 'b', id, 'a', acceptance, 'r', rows, 'j', rejected)

@@ -8,14 +8,19 @@ local now = now_ms()
 local moved, drained = 0, 0
 
 -- `0 - rows`, since `-rows` of no rows is -0, which Redis 7.0 refuses in the middle of a move.
-local function leave_queue(id, source, rows)
+local function leave_queue(id, source, rows, bytes)
   call('DEL', 'b:' .. id)
   call('ZREM', 'queued', id)
   if call('ZREM', 'leases', id) == 0 then
     dequeue(id, source)
   end
-  call('HINCRBY', 'held', 'qb:' .. source, -1)
+  local left = call('HINCRBY', 'held', 'qb:' .. source, -1)
   call('HINCRBY', 'held', 'qr:' .. source, 0 - rows)
+  if left == 0 then
+    call('HDEL', 'held', 'qn:' .. source) -- batches of a version that did not count bytes may have left more
+  else
+    call('HINCRBY', 'held', 'qn:' .. source, 0 - bytes)
+  end
   drained = drained + rows
 end
 
@@ -27,7 +32,7 @@ local function leave_spill(minute, id, source, dialect, rows)
 end
 
 local function move(id, acceptance, to)
-  local known = call('HMGET', 'm:' .. id, 'a', 's', 'f', 'l', 'r', 't')
+  local known = call('HMGET', 'm:' .. id, 'a', 's', 'f', 'l', 'r', 't', 'n')
   local from = known[2]
   if known[1] ~= acceptance or RANK[to] <= RANK[from] then
     return
@@ -35,7 +40,7 @@ local function move(id, acceptance, to)
   local source, dialect, rows = known[3], known[4], tonumber(known[5])
   local minute = exact(math.floor(known[6] / 60000))
   if from == 'q' then
-    leave_queue(id, source, rows)
+    leave_queue(id, source, rows, tonumber(known[7]))
   else
     leave_spill(minute, id, source, dialect, rows)
   end

@@ -43,10 +43,10 @@ def test_a_broker_filling_up_is_refused_before_its_bound_and_let_in_again(own_br
     gate = Admission(buffer, share=0.75, clock=lambda: float(next(moment)))
     with pytest.raises(BrokerFull) as refusal:
         for _ in range(100):
-            gate.check()
+            gate.check(1, {})
             buffer.accept(offer(payload=payload))
     assert 1 <= (refusal.value.retry_after or 0) <= 60
     assert 0.75 <= buffer.depth().memory_share < 0.9
     client.flushall()
-    gate.check()
+    gate.check(1, {})
     client.close()

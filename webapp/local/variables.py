@@ -40,6 +40,8 @@ VARIABLES: dict[str, dict[str, str]] = {
     "The pipe": {
         "INGEST_THREADS": "Requests that ingest works on at once; at most half of them wait for the broker.",
         "ADMISSION_SHARE": "Of the broker's `maxmemory`: beyond it ingest answers 503 with Retry-After.",
+        "ADMISSION_FAIR_SHARE": "Of the same: beyond it a source with more than its part of this, by weight,"
+        " is answered 429.",
         "BROKER_WAIT_SECONDS": "How long a request waits for a broker that restarts.",
         "WORKER_NAME": "Stable over restarts: a worker's leases and spill files go by it.",
         "WORKER_THREADS": "Groups that a worker stores at once.",
