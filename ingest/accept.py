@@ -75,9 +75,11 @@ def accept(stage: Stage, sent: Sent) -> Receipt:
     form, key = native.form_of(sent.content_type), checked_key(sent.key)
     sender = Sender(source, entry, form, key, sent.length is None and not bodies.is_compressed(sent.encoding))
     stage.admission.check(source, directory.sources)
-    wire = bodies.read(sent.stream, sent.length, stage.limits.wire_bytes)
-    offer, rejects = inflate(stage, sender, wire, sent.encoding)
-    accepted = stage.admission.waiting(lambda: keep(stage, offer))
+    most = stage.limits.wire_bytes
+    with stage.room.holding(sent.stream, None if sent.length is None else min(sent.length, most)) as stream:
+        wire = bodies.read(stream, sent.length, most)
+        offer, rejects = inflate(stage, sender, wire, sent.encoding)
+        accepted = stage.admission.waiting(lambda: keep(stage, offer))
     if accepted.hint:
         stage.hint()
     stage.usage.note(token)

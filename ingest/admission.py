@@ -84,7 +84,7 @@ class Admission:
     def _poll(self, sources: Mapping[int, SourceEntry]) -> None:
         self._polled = self._clock()
         try:
-            with self._talk():
+            with self.talking():
                 depth = self._buffer.depth()
         except BrokerGone:
             return  # accepting will find that out, and wait for it
@@ -97,7 +97,7 @@ class Admission:
         """What `attempt` gives, tried again while the broker is gone. It must be safe to run twice."""
         deadline = self._clock() + self._wait_seconds
         pauses = chain(PAUSES, repeat(PAUSES[-1]))
-        with self._talk():
+        with self.talking():
             while True:
                 try:
                     answer = attempt()
@@ -111,7 +111,8 @@ class Admission:
                     self._sleep(pause)
 
     @contextmanager
-    def _talk(self) -> Iterator[None]:
+    def talking(self) -> Iterator[None]:
+        """Around whatever asks the broker. Raises BrokerGone where enough threads wait for its answer."""
         me = threading.get_ident()
         with self._lock:
             if self._stuck() >= self._most_waiting:

@@ -15,6 +15,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, get_args
 
 import msgspec
@@ -27,6 +28,7 @@ Scope = Literal["ingest", "read", "admin"]
 
 PUBLISH = Script("publish")
 CHECK_SECONDS = 1.0
+FIRST_SECONDS = 0.5  # the first directory is waited for so long, counted from when it was asked for
 TOKEN = re.compile(rf"lb_({'|'.join(get_args(Scope))})_([a-z2-7]{{32}})([a-z2-7]{{6}})")
 
 
@@ -70,37 +72,59 @@ def publish(client: redis.Redis, directory: Directory) -> int:
 
 
 class DirectoryReader:
-    """Thread-safe. One thread asks for a new version while the others go on with the last one."""
+    """Thread-safe. One thread asks for a new version while the others go on with the last one.
 
-    def __init__(self, client: redis.Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
+    The first directory is waited for, but not long: with a broker that hangs, every thread would.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        talking: Callable[[], AbstractContextManager[None]] = nullcontext,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`talking` is entered to ask the broker, and raises BrokerGone where enough threads do already."""
         self._client = client
+        self._talking = talking
         self._clock = clock
         self._asking = threading.Lock()
+        self._asked: float | None = None  # since when somebody asks
         self._checked = float("-inf")
         self._last: Directory | None = None
 
     def get(self) -> Directory:
         if self._clock() - self._checked < CHECK_SECONDS and self._last is not None:
             return self._last
-        # The first directory is waited for; a newer one is not.
-        if self._asking.acquire(blocking=self._last is None):
+        if self._asking.acquire(timeout=self._patience()):
+            self._asked = self._clock()
             try:
                 self._refresh()
             finally:
+                self._asked = None
                 self._asking.release()
         if self._last is None:
             raise NoDirectory("The directory of tokens has not been published yet.", retry_after=5)
         return self._last
 
+    def _patience(self) -> float:
+        """How long to wait for another thread's answer."""
+        if self._last is not None:
+            return 0
+        since = self._asked
+        return FIRST_SECONDS if since is None else max(0, FIRST_SECONDS - (self._clock() - since))
+
     def _refresh(self) -> None:
         if self._clock() - self._checked < CHECK_SECONDS:
             return  # another thread has asked while this one waited for the lock
-        self._checked = self._clock()
         try:
-            self._last = fetch(self._client, self._last)
+            with self._talking():
+                self._last = fetch(self._client, self._last)
         except BrokerGone as error:
             if self._last is None:
                 raise NoDirectory(f"The directory cannot be read: {error.detail}", retry_after=5) from error
+        finally:
+            self._checked = self._clock()  # not before: what took long to fail is not asked again at once
 
 
 def fetch(client: redis.Redis, last: Directory | None) -> Directory | None:

@@ -18,6 +18,7 @@ from ingest.buffer import Buffer
 from ingest.directory import DirectoryReader
 from ingest.errors import BrokerGone, BrokerWeak, WeakBroker
 from ingest.limits import Limits
+from ingest.room import Room
 from ingest.usage import Usage
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ class Stage:
     directory: DirectoryReader
     admission: Admission
     limits: Limits
+    room: Room
     hint: Callable[[], object]
     usage: Usage
     clock_ns: Callable[[], int] = time.time_ns
@@ -129,12 +131,14 @@ def make(broker_url: str) -> Stage:
     connections = Connections()
     client = connect(broker_url, connected=connections)
     buffer = Buffer(client)
+    admission = Admission(buffer)
     return Stage(
         buffer,
         Durability(client, connections),
-        DirectoryReader(client),
-        Admission(buffer),
+        DirectoryReader(client, talking=admission.talking),
+        admission,
         limits(),
+        Room(settings.BODIES_BYTES),
         functools.partial(hint.send, broker_url),
         Usage(client),
     )

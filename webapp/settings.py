@@ -50,6 +50,7 @@ ADMISSION_SHARE = env.number("ADMISSION_SHARE", 0.75, least=0.1, most=0.9)  # of
 ADMISSION_FAIR_SHARE = env.number(  # of the same: beyond it each source gets its weighted part only
     "ADMISSION_FAIR_SHARE", min(0.5, ADMISSION_SHARE), least=0.05, most=ADMISSION_SHARE
 )
+BODIES_BYTES = env.integer("BODIES_BYTES", max(128 * 1024**2, MAX_WIRE_BYTES), least=MAX_WIRE_BYTES)
 BROKER_WAIT_SECONDS = env.number("BROKER_WAIT_SECONDS", 10.0, least=0.0, most=60.0)
 INGEST_THREADS = env.integer("INGEST_THREADS", 8, least=2, most=256)
 WORKER_THREADS = env.integer("WORKER_THREADS", 2, least=1, most=64)

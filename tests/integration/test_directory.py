@@ -1,5 +1,8 @@
 """The directory through a real broker: published, read, kept while the broker is away."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis
 
@@ -90,3 +93,33 @@ def test_the_last_directory_stands_while_the_broker_is_away(any_broker: redis.Re
 def test_a_broker_that_was_never_there_is_no_directory() -> None:
     with pytest.raises(NoDirectory):
         DirectoryReader(connect(f"redis://127.0.0.1:{servers.free_port()}/0")).get()
+
+
+def test_while_one_thread_asks_a_broker_that_hangs_the_others_do_not_wait_in_line() -> None:
+    """Each would ask in its turn, a timeout after the other, and none were left to answer a probe."""
+    asking, answer = threading.Event(), threading.Event()
+
+    class Hanging:
+        asked = 0
+
+        def get(self, name: str) -> bytes | None:
+            self.asked += 1
+            asking.set()
+            assert answer.wait(30)
+            return None
+
+    broker, clock = Hanging(), Clock()
+    reader = DirectoryReader(broker, clock=clock)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(reader.get)
+        assert asking.wait(10)
+        clock.turn()
+        for _ in range(8):
+            with pytest.raises(NoDirectory):
+                reader.get()
+        answer.set()
+        with pytest.raises(NoDirectory):
+            patient.result(10)
+    with pytest.raises(NoDirectory):
+        reader.get()
+    assert broker.asked == 1, "what took long to fail is not asked again at once"
