@@ -76,6 +76,11 @@ class Reader:
         answer = self.get("/api/v1/logs/search", {"limit": "0", "count": "none", "source": self.source})
         return str(answer["as_of"]), str(answer["as_of_time"])
 
+    def count(self) -> int:
+        """Lines of the source, of whatever run."""
+        answer = self.get("/api/v1/logs/search", {"limit": "0", "count": "exact", "source": self.source})
+        return int(answer["total"])
+
     # ---- lines ----
 
     @property
