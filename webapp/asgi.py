@@ -10,11 +10,13 @@ from typing import Any
 
 from django.core.asgi import get_asgi_application
 
+from webapp import stacks
 from webapp.local import children
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 children.end_with_parent()
+stacks.on_signal()
 django = get_asgi_application()
 
 from webapp.logs.gone import CALLER, Caller  # noqa: E402  # wants Django set up

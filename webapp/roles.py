@@ -14,7 +14,7 @@ from webapp import env
 
 BASE = Path(__file__).resolve().parent.parent
 CELERY = [sys.executable, "-m", "celery", "-A", "webapp.celery", "--quiet"]
-GRANIAN = [sys.executable, "-m", "granian", "--workers", "1", "--no-ws"]
+GRANIAN = [sys.executable, "-m", "webapp.serving", "--workers", "1", "--no-ws"]
 STOP_SECONDS = "15"  # granian's: longer than a request may wait for the broker (BROKER_WAIT_SECONDS)
 
 BIND = env.text("BIND", "127.0.0.1")

@@ -49,6 +49,7 @@ class Flusher:
         breaker: Breaker,
         group_batches: int,
         group_rows: int,
+        progress: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spool = spool
@@ -57,6 +58,7 @@ class Flusher:
         self._breaker = breaker
         self._group_batches = group_batches
         self._group_rows = group_rows
+        self._progress = progress  # a file may take minutes where the database is slow
         self._clock = clock
         self._trouble: dict[Path, Trouble] = {}
         self._resting_until = 0.0
@@ -146,9 +148,17 @@ class Flusher:
         for group in groups(contents.batches, most, self._group_rows):
             for moves in settle(self._database, group):
                 self._buffer.finish(moves)
+                self._progress()
 
 
-def of_settings(*, spool: Spool, buffer: Buffer, database: Database, breaker: Breaker) -> Flusher:
+def of_settings(
+    *,
+    spool: Spool,
+    buffer: Buffer,
+    database: Database,
+    breaker: Breaker,
+    progress: Callable[[], None] = lambda: None,
+) -> Flusher:
     """A worker's, and the one of `manage.py spill drain`."""
     return Flusher(
         spool=spool,
@@ -157,6 +167,7 @@ def of_settings(*, spool: Spool, buffer: Buffer, database: Database, breaker: Br
         breaker=breaker,
         group_batches=settings.GROUP_BATCHES,
         group_rows=settings.GROUP_ROWS,
+        progress=progress,
     )
 
 

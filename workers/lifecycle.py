@@ -11,7 +11,6 @@ import contextlib
 import faulthandler
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -20,10 +19,10 @@ from typing import Any, TypeVar
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 
-from ingest import hint
+from ingest import backlog, hint
 from ingest.buffer import Buffer, check_durable, connect
 from ingest.errors import BrokerGone, WeakBroker
-from webapp import health
+from webapp import health, stacks
 from workers import flusher
 from workers.breaker import Breaker
 from workers.database import Database
@@ -38,7 +37,6 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 SPILL_SECONDS = 2.0  # writing and syncing one spill file, generously
-STDERR = 2  # the descriptor: Celery puts a logger in the place of sys.stderr
 BROKER_PATIENCE = 60.0  # how long a start waits for the broker
 
 
@@ -56,7 +54,11 @@ class Worker:
         self.pulse = Pulse(self.spool.directory / "heartbeat", step_seconds=3 * longest_end())
         self.spilled = threading.Event()
         self.flusher = flusher.of_settings(
-            spool=self.spool, buffer=self.buffer, database=self.database, breaker=self.breaker
+            spool=self.spool,
+            buffer=self.buffer,
+            database=self.database,
+            breaker=self.breaker,
+            progress=lambda: self.pulse.beat("flusher"),
         )
         self.pump = Pump(
             owner=settings.WORKER_NAME,
@@ -94,11 +96,15 @@ class Worker:
 
     def tick(self) -> None:
         self.report.tell()
-        with contextlib.suppress(BrokerGone):
+        try:
             self.pump.tell.again()
             if self.buffer.want_hint():
-                self.pulse.hinted()
+                self.pulse.due()
                 self.hint()
+            elif not backlog.anything_due(self.buffer.client):
+                self.pulse.nothing_due()
+        except BrokerGone:
+            self.pulse.nothing_due()  # nobody hears a hint then: that is the broker's fault
         self.pump.stopping.wait(1.0)
 
     def flush(self) -> None:
@@ -130,7 +136,7 @@ class Worker:
 
     def give_up(self) -> None:
         log.error("did not end by itself; stacks follow, leases go back")
-        faulthandler.dump_traceback(STDERR)
+        faulthandler.dump_traceback(stacks.STDERR)
         self.pump.abandon()
         os._exit(1)
 
@@ -196,8 +202,7 @@ def patiently(ask: Callable[[], Answer]) -> Answer:
 
 @worker_ready.connect
 def ready(**_: Any) -> None:
-    # Only now, because Celery has set one of its own before.
-    faulthandler.register(signal.SIGUSR1, file=STDERR, all_threads=True, chain=False)
+    stacks.on_signal()  # only now, because Celery has set a handler of its own before
     mine = worker()
     mine.start()
     try:

@@ -14,7 +14,7 @@ HEARTBEAT = Gauge(
     "logboom_worker_heartbeat_seconds", "When this worker was last seen to get on, seconds since 1970"
 )
 LOOP_SECONDS = 60.0  # a loop that said nothing for longer hangs; the flusher may be in a call or two
-HINT_SECONDS = 90.0  # hints go out and none ever comes in: the consumer stands still
+DUE_SECONDS = 90.0  # at every look something was due, and no task ever came: the consumer stands still
 
 
 class Pulse:
@@ -27,7 +27,7 @@ class Pulse:
         self._lock = threading.Lock()
         self._loops: dict[str, float] = {}
         self._steps: dict[int, float] = {}
-        self._unanswered_since: float | None = None
+        self._due_since: float | None = None
 
     def beat(self, loop: str) -> None:
         self._loops[loop] = self._clock()
@@ -35,17 +35,22 @@ class Pulse:
             HEARTBEAT.set_to_current_time()
             self._file.touch()
 
-    def hinted(self) -> None:
-        """Something is due and this worker has just said so."""
+    def due(self) -> None:
+        """Something is due, and this worker has just told all workers, itself included."""
         with self._lock:
-            if self._unanswered_since is None:
-                self._unanswered_since = self._clock()
+            if self._due_since is None:
+                self._due_since = self._clock()
+
+    def nothing_due(self) -> None:
+        """Others may have taken it all: hearing nothing is no deafness then."""
+        with self._lock:
+            self._due_since = None
 
     @contextmanager
     def step(self) -> Iterator[None]:
         me = threading.get_ident()
         with self._lock:
-            self._unanswered_since = None
+            self._due_since = None
             self._steps[me] = self._clock()
         try:
             yield
@@ -56,6 +61,7 @@ class Pulse:
     def live(self) -> bool:
         now = self._clock()
         with self._lock:
-            deaf = self._unanswered_since is not None and now - self._unanswered_since > HINT_SECONDS
+            deaf = self._due_since is not None and now - self._due_since > DUE_SECONDS
             stuck = any(now - began > self._step_seconds for began in self._steps.values())
-        return not deaf and not stuck and all(now - beat <= LOOP_SECONDS for beat in self._loops.values())
+        silent = any(now - beat > LOOP_SECONDS for beat in list(self._loops.values()))
+        return not (deaf or stuck or silent)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.pulse import HINT_SECONDS, LOOP_SECONDS, Pulse
+from workers.pulse import DUE_SECONDS, LOOP_SECONDS, Pulse
 
 
 class Clock:
@@ -44,13 +44,20 @@ def test_a_step_that_never_ends_is_death(pulse: Pulse, clock: Clock) -> None:
 
 
 def test_hints_that_nobody_hears_are_death(pulse: Pulse, clock: Clock) -> None:
-    pulse.hinted()
-    clock.now += HINT_SECONDS / 2
-    pulse.hinted()
-    clock.now += HINT_SECONDS / 2 + 1
+    pulse.due()
+    clock.now += DUE_SECONDS / 2
+    pulse.due()
+    clock.now += DUE_SECONDS / 2 + 1
     assert not pulse.live()
     with pulse.step():
         assert pulse.live()
+
+
+def test_hints_that_other_workers_took_up_are_not(pulse: Pulse, clock: Clock) -> None:
+    pulse.due()
+    pulse.nothing_due()
+    clock.now += DUE_SECONDS + 1
+    assert pulse.live()
 
 
 def test_a_beat_of_a_living_worker_touches_its_file_and_a_dead_ones_does_not(
@@ -59,7 +66,7 @@ def test_a_beat_of_a_living_worker_touches_its_file_and_a_dead_ones_does_not(
     pulse.beat("ticker")
     assert (tmp_path / "heartbeat").exists()
     (tmp_path / "heartbeat").unlink()
-    pulse.hinted()
-    clock.now += HINT_SECONDS + 1
+    pulse.due()
+    clock.now += DUE_SECONDS + 1
     pulse.beat("ticker")
     assert not (tmp_path / "heartbeat").exists()

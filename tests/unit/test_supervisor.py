@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.local import supervisor
+from webapp.local import liveness, supervisor
 from webapp.local.supervisor import Child, StartError, Stopped, Supervisor
 
 PATIENCE = 20.0
@@ -83,6 +83,62 @@ def test_early_deaths_make_the_pauses_longer(
     boss.wait_ready(child)
     until(boss, lambda: len(said) == 4)
     assert [line.split(" in ")[1].split(" s ")[0] for line in said] == ["0.01", "0.02", "0.04", "0.08"]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liveness, "EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(supervisor, "STACKS_SECONDS", 0.1)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.05)
+
+
+def test_what_stands_still_writes_its_stacks_and_is_killed_and_started_again(
+    boss: Supervisor, said: list[str], tmp_path: Path, impatient: None
+) -> None:
+    live = [True]
+    text = f"trap 'echo here I stand' USR1; touch {tmp_path}/up; while :; do sleep 0.01; done"
+    child = script("still", text, tmp_path, ready=(tmp_path / "up").exists, live=lambda: live[0])
+    boss.start(child)
+    boss.wait_ready(child)
+    first = boss.pids()["still"]
+    until(boss, lambda: boss.running["still"].watch is not None and heard(boss, "still"))
+    live[0] = False
+    until(boss, lambda: boss.pids().get("still", first) != first)
+    live[0] = True
+    assert said == [
+        f"still does not get on: stacks into its log, then it is killed ({child.log})",
+        f"still was ended by SIGKILL; it starts again in 0.05 s (log: {child.log})",
+    ]
+    assert "here I stand" in child.log.read_text()
+
+
+def heard(boss: Supervisor, name: str) -> bool:
+    watch = boss.running[name].watch
+    return watch is not None and watch._heard
+
+
+def test_what_stands_still_again_and_again_is_started_less_and_less_often(
+    boss: Supervisor, said: list[str], tmp_path: Path, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveness, "START_SECONDS", 0.1)
+    child = script("stone", "exec sleep 60", tmp_path, live=lambda: False)
+    boss.start(child)
+    boss.wait_ready(child)
+    until(boss, lambda: sum("starts again" in line for line in said) == 3)
+    pauses = [line.split(" in ")[1].split(" s ")[0] for line in said if "starts again" in line]
+    assert pauses == ["0.05", "0.1", "0.2"]
+
+
+def test_what_still_starts_is_given_time(tmp_path: Path, impatient: None) -> None:
+    watch = liveness.Watch(lambda: False)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while watch._failures < 2 * liveness.FAILURES:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert not watch.dead
+    finally:
+        watch.end()
 
 
 def test_every_line_is_in_the_log_even_the_last_without_an_end(boss: Supervisor, tmp_path: Path) -> None:

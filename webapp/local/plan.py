@@ -13,6 +13,7 @@ from dataclasses import replace
 from webapp import env, roles
 from webapp.local import installation, servers, timescale
 from webapp.local.installation import LOGS, VAR
+from webapp.local.liveness import ANSWER_SECONDS
 from webapp.local.machine import Trouble
 from webapp.local.supervisor import Child
 
@@ -141,6 +142,7 @@ def role_child(
     environment: Mapping[str, str],
     ready: Callable[[], bool] = lambda: True,
     grace: float = GRACE,
+    live: Callable[[], bool] | None = None,
     **more: str,
 ) -> Child:
     own = {**roles.environment(name), "PYTHONUNBUFFERED": "1", **more}
@@ -149,21 +151,28 @@ def role_child(
         argv=tuple(roles.command(name)),
         log=LOGS / f"{name}.log",
         ready=ready,
+        live=live,
         environment={**os.environ, **environment, **own},
         grace=grace,
     )
 
 
-def probes() -> dict[str, Callable[[], bool]]:
-    """How each role is asked whether it is ready."""
+def doors() -> dict[str, tuple[str, int]]:
+    """Where each role is asked how it is."""
     here = reachable(roles.BIND)
     return {
-        "ingest": lambda: answers(here, roles.INGEST_PORT),
-        "web": lambda: answers(here, roles.WEB_PORT),
-        "worker": lambda: answers("127.0.0.1", WORKER_HEALTH_PORT),
-        "beat": lambda: answers("127.0.0.1", BEAT_HEALTH_PORT),
-        "flower": lambda: answers("127.0.0.1", FLOWER_PORT, "/flower/healthcheck"),
+        "ingest": (here, roles.INGEST_PORT),
+        "web": (here, roles.WEB_PORT),
+        "worker": ("127.0.0.1", WORKER_HEALTH_PORT),
+        "beat": ("127.0.0.1", BEAT_HEALTH_PORT),
+        "flower": ("127.0.0.1", FLOWER_PORT),
     }
+
+
+def asking(name: str, path: str, seconds: float = 2.0) -> Callable[[], bool]:
+    """Flower has but one word for both."""
+    host, port = doors()[name]
+    return lambda: answers(host, port, "/flower/healthcheck" if name == "flower" else path, seconds)
 
 
 def role_children(environment: Mapping[str, str]) -> list[Child]:
@@ -172,11 +181,12 @@ def role_children(environment: Mapping[str, str]) -> list[Child]:
         role_child(
             name,
             environment,
-            ready,
+            asking(name, "/readyz"),
             WORKER_GRACE if name == "worker" else GRACE,
+            asking(name, "/livez", ANSWER_SECONDS),
             **({"HEALTH_PORT": health[name]} if name in health else {}),
         )
-        for name, ready in probes().items()
+        for name in doors()
     ]
 
 
@@ -187,8 +197,8 @@ def producer_child(environment: Mapping[str, str], story: int) -> Child:
     return replace(child, argv=(*child.argv, "--story", str(story)))
 
 
-def answers(host: str, port: int, path: str = "/readyz") -> bool:
-    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=2)) as connection:
+def answers(host: str, port: int, path: str = "/readyz", seconds: float = 2.0) -> bool:
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=seconds)) as connection:
         with contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)
             return connection.getresponse().status == 200

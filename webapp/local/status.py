@@ -16,7 +16,7 @@ class State:
 
 def states(pids: Mapping[str, Sequence[int]]) -> list[State]:
     """The roles answer for themselves; of the servers and the producer it counts that they run."""
-    asked = plan.probes()
+    asked = {name: plan.asking(name, "/readyz") for name in plan.doors()}
     return [State(name, word(known, asked.get(name)), known) for name, known in pids.items()]
 
 

@@ -1,8 +1,9 @@
-"""Keeps a set of child processes running: readiness, logs, restart of what dies, an ordered clean stop.
+"""Keeps child processes running: readiness, logs, restart of what dies or stands still, an ordered stop.
 
 Everything happens in the thread that calls `step`, the main one: children are tied to the thread that starts
 them (see `children`), and one thread needs no locks. `step` waits at most a moment, moves log lines, notices
-deaths and starts again what is due; whoever waits for something calls it in a loop.
+deaths and starts again what is due; whoever waits for something calls it in a loop. Only whether a child
+gets on is asked elsewhere (see `liveness`): one that does not writes its stacks to its log and is killed.
 """
 
 import contextlib
@@ -20,9 +21,12 @@ from typing import IO
 
 from webapp.local import logs
 from webapp.local.children import spawn
+from webapp.local.liveness import Watch
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds before a restart; doubles with each early death
 SETTLED_SECONDS = 3.0  # a child that lived this long was killed rather than broken: it starts again at once
+GOOD_SECONDS = 600.0  # the same for one that had to be killed because it stood still
+STACKS_SECONDS = 1.0  # from asking for the stacks to the kill
 READY_SECONDS = 60.0
 ERROR = re.compile(r"\w*(Error|Exception|Improperly\w+|FATAL|Broker)\b.*:|\berror:")
 
@@ -41,6 +45,7 @@ class Child:
     argv: tuple[str, ...]
     log: Path
     ready: Callable[[], bool] = lambda: True
+    live: Callable[[], bool] | None = None  # asked from another thread, as long as it runs; None: never
     environment: Mapping[str, str] | None = None
     user: int | None = None
     stop: signal.Signals = signal.SIGTERM
@@ -57,6 +62,8 @@ class Running:
     began: float = field(default_factory=time.monotonic)
     lines: logs.Lines = field(default_factory=logs.Lines)
     said: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+    watch: Watch | None = None
+    kill_at: float | None = None  # it stands still and has been asked for its stacks
 
     @property
     def last(self) -> str:
@@ -89,6 +96,7 @@ class Supervisor:
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         running = Running(child, process, process.stdout, logs.LogFile(child.log), show)
+        running.watch = Watch(child.live) if child.live else None
         self.running[child.name] = running
         self.selector.register(running.pipe, selectors.EVENT_READ, running)
         return running
@@ -124,6 +132,7 @@ class Supervisor:
             raise Stopped
         for key, _ in self.selector.select(seconds):
             self.pump(key.data)
+        self.kill_what_stands_still()
         self.notice_deaths()
         self.start_due()
 
@@ -153,6 +162,19 @@ class Supervisor:
             elif self.showing:
                 logs.show(running.child.name, text)
 
+    def kill_what_stands_still(self) -> None:
+        for name, running in self.running.items():
+            if running.watch is None or not running.watch.dead or name not in self.proven:
+                continue
+            if running.kill_at is None:
+                self.say(
+                    f"{name} does not get on: stacks into its log, then it is killed ({running.child.log})"
+                )
+                running.process.send_signal(signal.SIGUSR1)
+                running.kill_at = time.monotonic() + STACKS_SECONDS
+            elif time.monotonic() > running.kill_at and running.process.poll() is None:
+                os.killpg(running.process.pid, signal.SIGKILL)
+
     def notice_deaths(self) -> None:
         for name, running in list(self.running.items()):
             code = running.process.poll()
@@ -163,7 +185,8 @@ class Supervisor:
 
     def plan_restart(self, running: Running, code: int) -> None:
         child = running.child
-        settled = time.monotonic() - running.began > SETTLED_SECONDS
+        long = SETTLED_SECONDS if running.kill_at is None else GOOD_SECONDS
+        settled = time.monotonic() - running.began > long
         early = 0 if settled else self.deaths.get(child.name, 0)
         self.deaths[child.name] = early + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**early)
@@ -180,6 +203,8 @@ class Supervisor:
 
     def forget(self, running: Running) -> None:
         del self.running[running.child.name]
+        if running.watch:
+            running.watch.end()
         with contextlib.suppress(KeyError):
             self.selector.unregister(running.pipe)
         running.pipe.close()

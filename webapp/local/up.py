@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from webapp import env
+from webapp import env, stacks
 from webapp.local import bundle, installation, machine, plan, prepare, summary
 from webapp.local.installation import LOGS, VAR
 from webapp.local.machine import Trouble
@@ -58,6 +58,7 @@ class Local:
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self.supervisor.ask_to_stop)
+        stacks.on_signal()
         try:
             self.bring_up()
             self.supervisor.showing = self.ready()
