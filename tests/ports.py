@@ -6,7 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,55 @@ class Port:
     def post(self, body: Any, token: str = GOOD, **headers: str) -> Answer:
         given = {"Authorization": f"Bearer {token}", "Content_Type": "application/x-ndjson"} | headers
         return self.request("POST", "/logs", body, **given)
+
+    def until(self, true: Callable[[Answer], bool], body: bytes, token: str) -> Answer:
+        """The first answer that is so; what was published or drained is seen within a second."""
+        end = time.monotonic() + 20
+        while not true(answer := self.post(body, token)):
+            assert time.monotonic() < end, answer.body
+            time.sleep(0.05)
+        return answer
+
+    def until_accepted(self, body: bytes, token: str = GOOD) -> Answer:
+        return self.until(lambda answer: answer.status == 202, body, token)
+
+    def until_refused(self, body: bytes, token: str, code: str) -> Answer:
+        return self.until(lambda answer: answer.json.get("code") == code, body, token)
+
+    def cut(self, *head: str, body: bytes) -> None:
+        """Says this much and hangs up."""
+        lines = [
+            "POST /logs HTTP/1.1",
+            "Host: x",
+            f"Authorization: Bearer {GOOD}",
+            "Content-Type: text/plain",
+        ]
+        with socket.create_connection(("127.0.0.1", self.port)) as connection:
+            connection.sendall("\r\n".join([*lines, *head, "", ""]).encode() + body)
+
+    def figures(self, *names: str) -> list[float]:
+        text = self.request("GET", "/metrics").body
+        return [metric(text, name) for name in names]
+
+    def refused(self, reason: str) -> float:
+        return self.figures(f'logboom_ingest_refused_total{{reason="{reason}"}}')[0]
+
+    def told(self, code: str) -> float:
+        return self.figures(f'logboom_ingest_requests_total{{code="{code}"}}')[0]
+
+    def until(self, true: Callable[[Answer], bool], body: bytes, token: str) -> Answer:
+        """The first answer that is so; what was published or drained is seen within a second."""
+        end = time.monotonic() + 20
+        while not true(answer := self.post(body, token)):
+            assert time.monotonic() < end, answer.body
+            time.sleep(0.05)
+        return answer
+
+    def until_accepted(self, body: bytes, token: str = GOOD) -> Answer:
+        return self.until(lambda answer: answer.status == 202, body, token)
+
+    def until_refused(self, body: bytes, token: str, code: str) -> Answer:
+        return self.until(lambda answer: answer.json.get("code") == code, body, token)
 
     def cut(self, *head: str, body: bytes) -> None:
         """Says this much and hangs up."""
