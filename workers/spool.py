@@ -87,9 +87,14 @@ class Spool:
         self._now_us = now_us
         self._lock = threading.Lock()
         self._owned: int | None = _own(directory / ".lock")
-        self._sweep()
-        self._newest_us = max((_written_us(path) for path in self.waiting()), default=0)
-        self._bytes = self._measure()
+        try:
+            self._sweep()
+            # Also above what was set aside: under a name given twice, the one would replace the other.
+            self._newest_us = max(map(_written_us, self.waiting() + self.aside()), default=0)
+            self._bytes = self._measure()
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Lets go of the directory; only once: the number of a closed descriptor may be used again."""
@@ -109,7 +114,6 @@ class Spool:
             SPILL_FAILED.labels(errno.errorcode.get(error.errno or 0, "unknown")).inc()
             raise SpillFailed(f"{final}: {error.strerror or error}") from error
         SPILL_WRITTEN.inc(len(batches))
-        self._account(len(data), files=1)
         return final
 
     def waiting(self) -> list[Path]:
@@ -133,16 +137,16 @@ class Spool:
         """Stored and told: the file has done its work."""
         size = path.stat().st_size
         self._files.unlink(path)
-        self._files.sync_directory(self.directory)
         self._account(-size, files=-1)
+        self._files.sync_directory(self.directory)
 
     def set_aside(self, path: Path, suffix: str, why: str) -> None:
         size = path.stat().st_size
         self._files.rename(path, path.with_name(path.name + suffix))
-        self._files.sync_directory(self.directory)
         self._account(-size, files=-1)
         SPILL_ASIDE.labels(suffix.lstrip(".")).inc()
         log.error("spill file set aside as %s%s: %s", path, suffix, why)
+        self._files.sync_directory(self.directory)
 
     def _write(self, final: Path, data: bytes) -> None:
         temporary = final.with_suffix(".tmp")
@@ -153,6 +157,7 @@ class Spool:
             with contextlib.suppress(OSError):  # a start deletes it if this cannot
                 self._files.unlink(temporary)
             raise
+        self._account(len(data), files=1)
         # Unsynced, the rename may or may not last. The batches stay in the broker then; whichever of the two
         # copies is stored second, the ledger knows it. So the file is left where it is.
         self._files.sync_directory(self.directory)
@@ -199,5 +204,5 @@ def _own(path: Path) -> int:
 
 
 def _written_us(path: Path) -> int:
-    stem = path.name.removesuffix(spill.SUFFIX)
+    stem = path.name.partition(".")[0]
     return int(stem) if stem.isdigit() else 0

@@ -91,6 +91,42 @@ def test_a_failing_volume_takes_nothing_and_says_so(tmp_path: Path, number: int,
     assert contents(tmp_path) == [[B]]
 
 
+@pytest.mark.parametrize("deed", ["write", "remove", "set_aside"])
+def test_what_it_holds_is_known_although_the_directory_could_not_be_synced(tmp_path: Path, deed: str) -> None:
+    operation = {"write": 3, "remove": 5, "set_aside": 5}[deed]
+    files = FaultyFiles(tmp_path, fail_at=operation, failure=OSError(errno.EIO, "no"))
+    with opened(tmp_path, files) as spool:
+        if deed == "write":
+            with pytest.raises(SpillFailed):
+                spool.write([A])
+        else:
+            path = spool.write([A])
+            with pytest.raises(OSError, match="no"):
+                spool.remove(path) if deed == "remove" else spool.set_aside(path, BAD, "rot")
+        sizes = [path.stat().st_size for path in spool.waiting()]
+        assert spool.holds() == (len(sizes), sum(sizes))
+        assert len(sizes) == (deed == "write")
+
+
+def test_a_clock_set_back_gives_no_name_that_was_set_aside(tmp_path: Path) -> None:
+    for rot in (b"first", b"second"):
+        with opened(tmp_path, now_us=5) as spool:
+            path = spool.write([A])
+            path.write_bytes(rot)
+            spool.set_aside(path, BAD, "rot")
+    with opened(tmp_path) as spool:
+        assert [path.read_bytes() for path in spool.aside()] == [b"first", b"second"]
+
+
+def test_a_directory_that_could_not_be_opened_is_let_go_of(tmp_path: Path) -> None:
+    (tmp_path / "1.tmp").write_bytes(b"half")
+    failing = FaultyFiles(tmp_path, fail_at=1, failure=OSError(errno.EIO, "no"))
+    with pytest.raises(OSError, match="no"), opened(tmp_path, failing):
+        pass
+    with opened(tmp_path):
+        pass
+
+
 def test_a_full_bound_refuses_until_a_file_is_removed(tmp_path: Path) -> None:
     size = len(spill.encode([A], 0))
     with opened(tmp_path, most_bytes=size) as spool:
