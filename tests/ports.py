@@ -33,31 +33,6 @@ class Port:
         given = {"Authorization": f"Bearer {token}", "Content_Type": "application/x-ndjson"} | headers
         return self.request("POST", "/logs", body, **given)
 
-    def until(self, true: Callable[[Answer], bool], body: bytes, token: str) -> Answer:
-        """The first answer that is so; what was published or drained is seen within a second."""
-        end = time.monotonic() + 20
-        while not true(answer := self.post(body, token)):
-            assert time.monotonic() < end, answer.body
-            time.sleep(0.05)
-        return answer
-
-    def until_accepted(self, body: bytes, token: str = GOOD) -> Answer:
-        return self.until(lambda answer: answer.status == 202, body, token)
-
-    def until_refused(self, body: bytes, token: str, code: str) -> Answer:
-        return self.until(lambda answer: answer.json.get("code") == code, body, token)
-
-    def cut(self, *head: str, body: bytes) -> None:
-        """Says this much and hangs up."""
-        lines = [
-            "POST /logs HTTP/1.1",
-            "Host: x",
-            f"Authorization: Bearer {GOOD}",
-            "Content-Type: text/plain",
-        ]
-        with socket.create_connection(("127.0.0.1", self.port)) as connection:
-            connection.sendall("\r\n".join([*lines, *head, "", ""]).encode() + body)
-
     def figures(self, *names: str) -> list[float]:
         text = self.request("GET", "/metrics").body
         return [metric(text, name) for name in names]
@@ -92,14 +67,6 @@ class Port:
         ]
         with socket.create_connection(("127.0.0.1", self.port)) as connection:
             connection.sendall("\r\n".join([*lines, *head, "", ""]).encode() + body)
-
-    def refused(self, reason: str) -> float:
-        return metric(
-            self.request("GET", "/metrics").body, f'logboom_ingest_refused_total{{reason="{reason}"}}'
-        )
-
-    def told(self, code: str) -> float:
-        return metric(self.request("GET", "/metrics").body, f'logboom_ingest_requests_total{{code="{code}"}}')
 
     def memory_mib(self) -> float:
         """The most that the serving process ever held."""
