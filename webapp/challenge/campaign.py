@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ingest.client import Target
@@ -20,7 +21,7 @@ from webapp.challenge import checking, lines, verdict
 from webapp.challenge.checking import Difference, Quarantine, Recount
 from webapp.challenge.faults import Fault, Faults
 from webapp.challenge.journal import Account, Book, Entry, Head
-from webapp.challenge.posting import Client, Load, Posting
+from webapp.challenge.posting import Load, Posting
 from webapp.challenge.reading import Reader, Stale, Unreadable
 from webapp.challenge.verdict import Verdict, percentiles
 from webapp.challenge.watching import Watcher
@@ -75,13 +76,12 @@ class Campaign:
         """Raises WrongSource, NotAccepted, Unreadable before anything but a line was sent."""
         book = Book(journal)
         book.begin(head)
-        posting = Posting(self.ingest, book, head.run, self.plan.load, stop=self.stop)
+        tell = partial(self.tell, book)
+        posting = Posting(self.ingest, book, head.run, self.plan.load, tell=tell, stop=self.stop)
         self.hello(posting, head)
         watcher = Watcher(self.reader(head.run).is_there)
         posting.accepted = watcher.offer
-        breaking = Faults(
-            faults, self.plan.every, random.Random(head.seed), lambda what: self.tell(book, what)
-        )
+        breaking = Faults(faults, self.plan.every, random.Random(head.seed), tell)
         ended = self.under_load(posting, watcher, breaking)
         found = judge(book.account(), self.reader(head.run), self.plan, self.say, ended)
         found.figures["2xx to found ms"] = percentiles([one * 1000 for one in watcher.found])
@@ -98,7 +98,7 @@ class Campaign:
 
     def hello(self, posting: Posting, head: Head) -> None:
         batch = lines.make(head.run, 0, 1)
-        with contextlib.closing(Client(self.ingest, HELLO_SECONDS, self.stop)) as client:
+        with contextlib.closing(posting.client(HELLO_SECONDS)) as client:
             posting.one(client, batch, "plain")
         entry = posting.book.account().batches[0]
         if entry.outcome != "accepted":
@@ -166,7 +166,7 @@ def drained(account: Account, reader: Reader, plan: Plan, say: Say, ended: float
 
 def until_nothing_waits(account: Account, reader: Reader, deadline: float) -> None:
     while True:
-        document = reader.ledger(account.head.opened)
+        document = reader.ledger(*account.span)
         line = line_of(document, account.head.source)
         waiting = checking.number(line, "queued") + checking.number(line, "spilled")
         if document["broker"] == "ok" and not waiting:
@@ -239,7 +239,7 @@ def in_ledger(account: Account, reader: Reader, plan: Plan, found: Verdict, say:
     say("waiting for the ledger to agree")
     total, deadline = found.figures["lines read back"], time.monotonic() + plan.settle
     while True:
-        line = line_of(reader.ledger(account.head.opened), account.head.source)
+        line = line_of(reader.ledger(*account.span), account.head.source)
         differences = checking.ledger_differences(account, total, line)
         if not differences or time.monotonic() > deadline:
             found.figures["ledger"] = {

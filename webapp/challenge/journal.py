@@ -12,12 +12,16 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from ingest.journal import Journal
+from webapp.logs import times
+
+SPARE_SECONDS = 3600  # for what was sent last: a body may be tried for a while
 
 Outcome = Literal["sending", "accepted", "refused", "unknown"]
 
@@ -72,6 +76,14 @@ class Account:
 
     def of(self, *outcomes: Outcome) -> list[Entry]:
         return [entry for entry in self.batches.values() if entry.outcome in outcomes]
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """By the server's clock, when it was accepted: from the opening until well after the last answer."""
+        times_of = [entry.at for entry in self.batches.values()]
+        seconds = int(max(times_of) - min(times_of)) if times_of else 0
+        opened = times.instant(self.head.opened, 0, UTC)
+        return self.head.opened, times.rfc3339(opened + (seconds + SPARE_SECONDS) * times.SECOND)
 
     @property
     def beyond(self) -> int:

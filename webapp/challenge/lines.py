@@ -15,10 +15,12 @@ marked with where it was planted. Lines of a batch that are fine keep positions 
 import hashlib
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -101,9 +103,9 @@ def make(run: str, number: int, lines: int, poison: int = 0) -> Batch:
     pieces: list[bytes] = []
     planted: list[Planted] = []
     total = 0
-    after = [(piece + 1) * lines // (poison + 1) for piece in range(poison)]
+    before = Counter((piece + 1) * lines // (poison + 1) for piece in range(poison))
     for position in range(lines + 1):
-        for _ in range(after.count(position)):
+        for _ in range(before[position]):
             reason, raw = poisoned(run, number, len(planted))
             pieces.append(raw)
             planted.append(Planted(len(pieces), reason, raw))
@@ -160,7 +162,7 @@ def line(run: str, batch: int, position: int, at_ns: int) -> tuple[bytes, Line]:
     level, number = SEVERITIES[turn % len(SEVERITIES)]
     extra, stored = EXTRAS[turn % len(EXTRAS)]
     marks = {"challenge.run": run, "challenge.batch": batch, "challenge.position": position}
-    at = times.rfc3339(at_ns)
+    at = f"{whole_second(at_ns // times.SECOND)}{at_ns % times.SECOND:09d}Z"
     message = MESSAGES[turn % len(MESSAGES)].format(batch=batch, position=position)
     service, host = f"challenge-{position % 5}", f"node-{batch % 8}" if position % 3 else None
     trace = f"{batch + 1:016x}{position // 4:016x}" if position % 2 else None
@@ -172,6 +174,12 @@ def line(run: str, batch: int, position: int, at_ns: int) -> tuple[bytes, Line]:
     given = {name: value for name, value in known.items() if value is not None}
     sent = _encode({**given, "message": message, "attributes": {**marks, **extra}})
     return sent, Line(at, number, service, host, message, trace, span, SOURCE, {**marks, **stored})
+
+
+@lru_cache(maxsize=4)
+def whole_second(second: int) -> str:
+    """Up to its decimal point; a batch lies within one."""
+    return times.rfc3339(second * times.SECOND)[:-10]
 
 
 FORMS: tuple[Callable[[str, int], str | int], ...] = (

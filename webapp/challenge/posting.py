@@ -94,14 +94,42 @@ Watch = Callable[[Entry], None]
 
 
 @dataclass
+class Answers:
+    """When answers failed to come and when they came again, for the timeline: of all senders together."""
+
+    tell: Callable[[str], None]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    since: float | None = None  # when the first of the tries failed that nothing was accepted after
+    failed: int = 0
+
+    def bad(self, why: str) -> None:
+        with self.lock:
+            first, self.failed = self.since is None, self.failed + 1
+            self.since = time.monotonic() if self.since is None else self.since
+        if first:
+            self.tell(f"not accepted: {why}")
+
+    def good(self) -> None:
+        with self.lock:
+            since, failed = self.since, self.failed
+            self.since, self.failed = None, 0
+        if since is not None:
+            self.tell(f"accepted again, after {time.monotonic() - since:.1f} s and {failed:,} tries")
+
+
+@dataclass
 class Posting:
     target: Target
     book: Book
     run: str
     load: Load
     accepted: Watch = lambda entry: None  # told of each batch at once, by the thread that sent it
+    tell: Callable[[str], None] = lambda what: None  # of the timeline
     stop: threading.Event = field(default_factory=threading.Event)
     failure: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(lambda what: self.tell(what))
 
     def post(self, seconds: float, first: int = 0) -> None:
         """Raises what a sender could not bear: an error of ours, never an answer."""
@@ -126,7 +154,7 @@ class Posting:
             raise self.failure
 
     def guarded(self, numbers: Iterator[int]) -> None:
-        client = Client(self.target, self.load.patience, self.stop)
+        client = self.client(self.load.patience)
         try:
             for number in numbers:
                 self.one(client, *self.load.make(self.run, number))
@@ -135,6 +163,9 @@ class Posting:
             self.stop.set()
         finally:
             client.close()
+
+    def client(self, patience: float) -> "Client":
+        return Client(self.target, patience, self.stop, self.answers.bad)
 
     def one(self, client: "Client", batch: Batch, way: str) -> None:
         entry = Entry(
@@ -146,6 +177,7 @@ class Posting:
         done = msgspec.structs.replace(entry, **vars(came), at=time.time())
         self.book.note(done)
         if done.outcome == "accepted":
+            self.answers.good()
             self.accepted(done)
 
 
@@ -156,6 +188,7 @@ class Client:
     target: Target
     patience: float
     stop: threading.Event
+    failed: Callable[[str], None] = lambda why: None  # told of each try that is made again
 
     def __post_init__(self) -> None:
         self.tried = 0.0
@@ -170,6 +203,7 @@ class Client:
 
     def waited(self, seconds: float, why: str) -> None:
         self.tries += 1
+        self.failed(why)
 
     def close(self) -> None:
         self.sender.close()

@@ -52,7 +52,7 @@ class Back(Protocol):
 
     def receipt(self, batch: str) -> dict[str, Any] | None: ...
 
-    def ledger(self, since: str) -> dict[str, Any]: ...
+    def ledger(self, since: str, until: str) -> dict[str, Any]: ...
 
 
 @dataclass
@@ -135,8 +135,8 @@ class Reader:
         found: dict[str, Any] = msgspec.json.decode(response.body)
         return found if response.status == 200 else None
 
-    def ledger(self, since: str) -> dict[str, Any]:
-        return self.get("/api/v1/ledger", {"start": since, "by": "source"})
+    def ledger(self, since: str, until: str) -> dict[str, Any]:
+        return self.get("/api/v1/ledger", {"start": since, "end": until, "by": "source"})
 
     # ---- the wire ----
 

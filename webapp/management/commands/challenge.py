@@ -101,7 +101,6 @@ class Command(BaseCommand):
             stop_on_signal(stop)
             found = one.run(book, head, kinds)
         self.show(found, options)
-        self.stderr.write(f"Journal: {path}")
         if found.code == GOOD:
             self.tidy(found, options, where, path)
         return found.code
