@@ -11,7 +11,6 @@ import pytest
 import redis
 
 from ingest.buffer import Buffer, Offer, State
-from webapp.logs import store
 from workers.breaker import Breaker
 from workers.database import Connection, Database
 from workers.flusher import Flusher
@@ -38,7 +37,7 @@ class Bench:
         url: str,
         seconds: float = 5,
         *,
-        connect: Callable[[str], Connection] = store.connect,
+        connect: Callable[[str], Connection] | None = None,
         spill_always: bool = False,
     ) -> None:
         self.database = Database(url, seconds=seconds, connect=connect)

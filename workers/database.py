@@ -8,9 +8,10 @@ asked.
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGenConn
 
 from webapp.logs import store
 from webapp.logs.errors import Outage, StoreError, classify
@@ -27,11 +28,11 @@ class Database:
         *,
         seconds: float,
         watchdog: Watchdog | None = None,
-        connect: Callable[[str], Connection] = store.connect,
+        connect: Callable[[str], Connection] | None = None,
     ) -> None:
         self.seconds = seconds
         self._url = url
-        self._connect = connect
+        self._connect = connect  # None: a writer's session, on the leash while it is being made
         self._watchdog = watchdog or Watchdog()
         self._mine = threading.local()
 
@@ -66,13 +67,38 @@ class Database:
     def _connection(self, leash: Leash) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is None or connection.closed:
-            connection = self._connect(self._url)
+            connection = self._new(leash)
             self._mine.connection = connection
             leash.hold(connection.fileno())
             store.check_origin(connection)
         else:
             leash.hold(connection.fileno())
         return connection
+
+    def _new(self, leash: Leash) -> Connection:
+        return self._connect(self._url) if self._connect else store.connect(self._url, leashed(leash))
+
+
+def leashed(leash: Leash) -> type[Connection]:
+    """Connections whose socket is on the leash from the first packet on.
+
+    psycopg's connect_timeout is for each address that a host has; this is for all of them together. The
+    socket that is being connected is known only to psycopg's own waiting, which this listens to.
+    """
+
+    class Leashed(psycopg.Connection[Any]):
+        @classmethod
+        def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Any]:
+            connecting = super()._connect_gen(conninfo)
+            try:
+                waited = next(connecting)
+                while True:
+                    leash.hold(waited[0])  # each time: another address's socket may have the same number
+                    waited = connecting.send((yield waited))
+            except StopIteration as end:
+                return end.value
+
+    return Leashed
 
 
 def _write_one_row(connection: Connection) -> None:

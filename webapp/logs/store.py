@@ -63,10 +63,10 @@ class Outcome(NamedTuple):
     stored: bool  # False: the ledger knew it with another acceptance
 
 
-def connect(url: str) -> psycopg.Connection[Any]:
+def connect(url: str, kind: type[psycopg.Connection[Any]] = psycopg.Connection) -> psycopg.Connection[Any]:
     """A writer's session. Raises Outage."""
     try:
-        return psycopg.connect(
+        return kind.connect(
             url,
             autocommit=True,
             application_name="logboom",
