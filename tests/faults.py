@@ -12,7 +12,8 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from workers.spool import Files
@@ -75,9 +76,12 @@ class FaultyFiles(Files):
 class Proxy:
     """A TCP proxy on a free loopback port.
 
-    `cut` ends every connection and refuses new ones; `swallow` keeps them open and says nothing; `mend` ends
-    what was swallowed and lets new connections through.
+    `cut` ends every connection and refuses new ones; `swallow` keeps them open and says nothing; `mute` lets
+    through what clients say and swallows the answers; `delay` is slow; `mend` ends what was swallowed and
+    lets new connections through.
     """
+
+    DELAY_SECONDS = 0.1  # for each piece, in either direction
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -96,9 +100,15 @@ class Proxy:
     def swallow(self) -> None:
         self._mode = "swallow"
 
+    def mute(self) -> None:
+        self._mode = "mute"
+
+    def delay(self) -> None:
+        self._mode = "delay"
+
     def mend(self) -> None:
+        self._mode = "pass"  # first: a connection that opens in between must not lose its beginning
         self._drop_all()
-        self._mode = "pass"
 
     def close(self) -> None:
         self._mode = "closed"
@@ -137,7 +147,9 @@ class Proxy:
                     data = source.recv(65536)
                     if not data:
                         return
-                    if self._mode == "pass":
+                    if self._mode == "delay":
+                        time.sleep(self.DELAY_SECONDS)
+                    if self._mode in ("pass", "delay") or (self._mode == "mute" and source is client):
                         sink.sendall(data)
 
     def _drop_all(self) -> None:
@@ -170,15 +182,19 @@ def descendants(pid: int) -> list[int]:
 @contextlib.contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """A process and all its children stopped: their sockets still acknowledge, nobody answers."""
+    os.kill(pid, signal.SIGSTOP)  # first: it has no more children after this
     family = descendants(pid)
-    for one in family:
-        os.kill(one, signal.SIGSTOP)
     try:
+        signal_all(family[1:], signal.SIGSTOP)
         yield
     finally:
-        for one in reversed(family):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGCONT)
+        signal_all(reversed(family), signal.SIGCONT)
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
+    for one in pids:
+        with contextlib.suppress(ProcessLookupError):  # gone meanwhile
+            os.kill(one, number)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
