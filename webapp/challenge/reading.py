@@ -183,7 +183,7 @@ def complaint(path: str, response: Response) -> str:
 def whole(response: Response) -> bool:
     """Whether an export has its marker, and the marker says that everything came before it."""
     last = response.body[response.body.rfind(b"\n", 0, -1) + 1 :]
-    if not last.startswith(END):
+    if not (last.startswith(END) and last.endswith(b"}\n")):
         return False
     told = msgspec.json.decode(last)["_end"]
     return bool(told["complete"]) and told["lines"] == response.body.count(b"\n") - 1
