@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # for clocks.
 OLDEST_DAYS = LEDGER_DAYS - 1
 BAD, OLD = ".bad", ".old"
+GLANCES = (0.05, 0.1, 0.2, 0.0)  # tries at the lock: `manage.py spill list` holds it for an instant
 
 SPILL_FILES = Gauge("logboom_spill_files", "Spill files that wait to be stored")
 SPILL_BYTES = Gauge("logboom_spill_bytes", "Bytes of the spill files that wait to be stored")
@@ -136,14 +137,14 @@ class Spool:
     def remove(self, path: Path) -> None:
         """Stored and told: the file has done its work."""
         size = path.stat().st_size
-        self._files.unlink(path)
-        self._account(-size, files=-1)
+        with self._accounting(-size, files=-1):
+            self._files.unlink(path)
         self._files.sync_directory(self.directory)
 
     def set_aside(self, path: Path, suffix: str, why: str) -> None:
         size = path.stat().st_size
-        self._files.rename(path, path.with_name(path.name + suffix))
-        self._account(-size, files=-1)
+        with self._accounting(-size, files=-1):
+            self._files.rename(path, path.with_name(path.name + suffix))
         SPILL_ASIDE.labels(suffix.lstrip(".")).inc()
         log.error("spill file set aside as %s%s: %s", path, suffix, why)
         self._files.sync_directory(self.directory)
@@ -152,12 +153,12 @@ class Spool:
         temporary = final.with_suffix(".tmp")
         try:
             self._files.write(temporary, data)
-            self._files.rename(temporary, final)
+            with self._accounting(len(data), files=1):
+                self._files.rename(temporary, final)
         except OSError:
             with contextlib.suppress(OSError):  # a start deletes it if this cannot
                 self._files.unlink(temporary)
             raise
-        self._account(len(data), files=1)
         # Unsynced, the rename may or may not last. The batches stay in the broker then; whichever of the two
         # copies is stored second, the ledger knows it. So the file is left where it is.
         self._files.sync_directory(self.directory)
@@ -172,8 +173,16 @@ class Spool:
             self._newest_us = max(self._newest_us + 1, self._now_us())
             return self._newest_us
 
-    def _account(self, size: int, *, files: int) -> None:
+    @contextlib.contextmanager
+    def _accounting(self, size: int, *, files: int) -> Iterator[None]:
+        """Around one change of a name. After an error it may have been made or not: all is counted anew."""
         with self._lock:
+            try:
+                yield
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._bytes = self._measure()
+                raise
             self._bytes += size
         SPILL_BYTES.inc(size)
         SPILL_FILES.inc(files)
@@ -193,14 +202,16 @@ class Spool:
 def _own(path: Path) -> int:
     """The lock's descriptor; the kernel lets go of it when the process ends, however it ends."""
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(number)
-        raise DirectoryTaken(
-            f"{path.parent} belongs to another running process: give each worker its own WORKER_NAME."
-        ) from error
-    return number
+    for pause in GLANCES:
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number
+        except BlockingIOError:
+            time.sleep(pause)
+    os.close(number)
+    raise DirectoryTaken(
+        f"{path.parent} belongs to another running process: give each worker its own WORKER_NAME."
+    )
 
 
 def _written_us(path: Path) -> int:

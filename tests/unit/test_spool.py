@@ -108,6 +108,19 @@ def test_what_it_holds_is_known_although_the_directory_could_not_be_synced(tmp_p
         assert len(sizes) == (deed == "write")
 
 
+def test_what_it_holds_is_known_although_a_file_went_with_an_error(tmp_path: Path) -> None:
+    class Lying(Files):
+        def unlink(self, path: Path) -> None:
+            super().unlink(path)
+            raise OSError(errno.EIO, "no")
+
+    with opened(tmp_path, Lying()) as spool:
+        path = spool.write([A])
+        with pytest.raises(OSError, match="no"):
+            spool.remove(path)
+        assert spool.holds() == (0, 0)
+
+
 def test_a_clock_set_back_gives_no_name_that_was_set_aside(tmp_path: Path) -> None:
     for rot in (b"first", b"second"):
         with opened(tmp_path, now_us=5) as spool:
