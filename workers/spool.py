@@ -93,7 +93,7 @@ class Spool:
             # Also above what was set aside: under a name given twice, the one would replace the other.
             self._newest_us = max(map(_written_us, self.waiting() + self.aside()), default=0)
             self._bytes = self._measure()
-        except OSError:
+        except BaseException:
             self.close()
             raise
 
