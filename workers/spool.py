@@ -9,11 +9,12 @@ both kept for a person, counted, and complained of.
 import contextlib
 import errno
 import fcntl
+import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge
@@ -92,7 +93,7 @@ class Spool:
             self._sweep()
             # Also above what was set aside: under a name given twice, the one would replace the other.
             self._newest_us = max(map(_written_us, self.waiting() + self.aside()), default=0)
-            self._bytes = self._measure()
+            self.holds()
         except BaseException:
             self.close()
             raise
@@ -122,8 +123,11 @@ class Spool:
         return sorted(path for path in self.directory.iterdir() if path.name.endswith(spill.SUFFIX))
 
     def holds(self) -> tuple[int, int]:
-        """(files, bytes) that wait to be stored"""
-        return len(self.waiting()), self._bytes
+        """(files, bytes) that wait to be stored: measured, since files are also cut short and put back."""
+        sizes = [size for path in self.waiting() if (size := _size(path)) is not None]
+        SPILL_FILES.set(len(sizes))
+        SPILL_BYTES.set(sum(sizes))
+        return len(sizes), sum(sizes)
 
     def aside(self) -> list[Path]:
         return sorted(path for path in self.directory.iterdir() if path.suffix in (BAD, OLD))
@@ -136,25 +140,23 @@ class Spool:
 
     def remove(self, path: Path) -> None:
         """Stored and told: the file has done its work."""
-        size = path.stat().st_size
-        with self._accounting(-size, files=-1):
-            self._files.unlink(path)
+        self._files.unlink(path)
         self._files.sync_directory(self.directory)
+        self.holds()
 
     def set_aside(self, path: Path, suffix: str, why: str) -> None:
-        size = path.stat().st_size
-        with self._accounting(-size, files=-1):
-            self._files.rename(path, path.with_name(path.name + suffix))
+        aside = _free(path, suffix)
+        self._files.rename(path, aside)
         SPILL_ASIDE.labels(suffix.lstrip(".")).inc()
-        log.error("spill file set aside as %s%s: %s", path, suffix, why)
+        log.error("spill file set aside as %s: %s", aside, why)
         self._files.sync_directory(self.directory)
+        self.holds()
 
     def _write(self, final: Path, data: bytes) -> None:
         temporary = final.with_suffix(".tmp")
         try:
             self._files.write(temporary, data)
-            with self._accounting(len(data), files=1):
-                self._files.rename(temporary, final)
+            self._files.rename(temporary, final)
         except OSError:
             with contextlib.suppress(OSError):  # a start deletes it if this cannot
                 self._files.unlink(temporary)
@@ -162,9 +164,10 @@ class Spool:
         # Unsynced, the rename may or may not last. The batches stay in the broker then; whichever of the two
         # copies is stored second, the ledger knows it. So the file is left where it is.
         self._files.sync_directory(self.directory)
+        self.holds()
 
     def _claim_room(self, size: int) -> None:
-        if self._bytes + size > self._most_bytes:
+        if self.holds()[1] + size > self._most_bytes:
             raise OSError(errno.EDQUOT, f"would hold more than SPILL_BYTES={self._most_bytes}")
 
     def _next_us(self) -> int:
@@ -172,27 +175,6 @@ class Spool:
         with self._lock:
             self._newest_us = max(self._newest_us + 1, self._now_us())
             return self._newest_us
-
-    @contextlib.contextmanager
-    def _accounting(self, size: int, *, files: int) -> Iterator[None]:
-        """Around one change of a name. After an error it may have been made or not: all is counted anew."""
-        with self._lock:
-            try:
-                yield
-            except OSError:
-                with contextlib.suppress(OSError):
-                    self._bytes = self._measure()
-                raise
-            self._bytes += size
-        SPILL_BYTES.inc(size)
-        SPILL_FILES.inc(files)
-
-    def _measure(self) -> int:
-        paths = self.waiting()
-        size = sum(path.stat().st_size for path in paths)
-        SPILL_FILES.set(len(paths))
-        SPILL_BYTES.set(size)
-        return size
 
     def _sweep(self) -> None:
         for path in self.directory.glob("*.tmp"):
@@ -212,6 +194,20 @@ def _own(path: Path) -> int:
     raise DirectoryTaken(
         f"{path.parent} belongs to another running process: give each worker its own WORKER_NAME."
     )
+
+
+def _size(path: Path) -> int | None:
+    """None for a file that the flusher has just removed."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+def _free(path: Path, suffix: str) -> Path:
+    """A name that no other has: a file that was set aside, and put back by a person, may come again."""
+    names = itertools.chain([path.name], (f"{path.name}.{number}" for number in itertools.count(2)))
+    return next(aside for name in names if not (aside := path.with_name(name + suffix)).exists())
 
 
 def _written_us(path: Path) -> int:
