@@ -43,12 +43,12 @@ def settle(database: Database, batches: Sequence[Claimed]) -> Iterator[Sequence[
     readable: list[tuple[Claimed, Unit]] = []
     for batch in batches:
         if batch.deaths >= DEATHS:
-            yield [_put_away(database, batch, "deadly", f"{batch.deaths} workers died over this batch")]
+            yield [put_away(database, batch, "deadly", f"{batch.deaths} workers died over this batch")]
             continue
         try:
             readable.append((batch, Unit(batch.batch, batch.acceptance, envelope.unpack(batch.payload))))
         except envelope.UnreadableEnvelope as error:
-            yield [_put_away(database, batch, "unreadable", str(error))]
+            yield [put_away(database, batch, "unreadable", str(error))]
     with GROUP_SECONDS.time():
         store_group = _storing(database)
         yield from poison.bisect(readable, store_group, _refusing(database, store_group))
@@ -86,7 +86,7 @@ def _refusing(
             return store_group([(batch, sifted)])[0]
         except Poison:
             envelope = unit.envelope
-            return _put_away(database, batch, "poison", str(error), envelope.dialect, envelope.received_us)
+            return put_away(database, batch, "poison", str(error), envelope.dialect, envelope.received_us)
 
     return refuse
 
@@ -96,7 +96,7 @@ def _try(connection: Connection, records: list[LogRecord]) -> None:
         copy.copy_rows(cursor, records, source=0, seg=0, first_pos=0)
 
 
-def _put_away(
+def put_away(
     database: Database, batch: Claimed, reason: str, detail: str, dialect: str = "", received_us: int = 0
 ) -> Move:
     """A batch that was stored before, by a worker that died before it told, is found so in the ledger."""

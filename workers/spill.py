@@ -26,7 +26,8 @@ import struct
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
 
 from ingest.buffer import Claimed
 from workers.errors import Damaged
@@ -46,6 +47,15 @@ class Contents:
     written_us: int
     batches: list[Claimed]
     damage: str | None  # what is wrong with the rest of the file, None for a whole one
+    unreadable: list[Claimed] = field(default_factory=list)  # as they call themselves: not to be trusted
+
+
+class DamagedRecord(Damaged):
+    """Its checksum is wrong, its place and length are right."""
+
+    def __init__(self, complaint: str, record: Claimed) -> None:
+        super().__init__(complaint)
+        self.record = record
 
 
 def name(written_us: int) -> str:
@@ -63,18 +73,51 @@ def encode(batches: Sequence[Claimed], written_us: int) -> bytes:
 
 def decode(file: bytes) -> Contents:
     """What is left of a file. Raises Damaged where not even the header can be trusted."""
-    written_us = _read_header(file)
-    batches: list[Claimed] = []
+    return _contents(file, _read_header(file))
+
+
+def behind_header(file: bytes, written_us: int) -> Contents:
+    """What is left of a file whose header is damaged: each record has a checksum of its own."""
+    return _contents(file, written_us)
+
+
+def skim(file: BinaryIO) -> Iterator[tuple[uuid.UUID, int]]:
+    """Batch and rows of each record, its contents unread and unchecked; ends where no record follows."""
+    file.seek(_header.size)
+    while True:
+        head = file.read(_frame.size + _fields.size)
+        if len(head) < _frame.size + _fields.size or head[:1] != b"R":
+            return
+        _, length = _frame.unpack_from(head)
+        batch, _, _, rows, _ = _fields.unpack_from(head, _frame.size)
+        yield uuid.UUID(bytes=batch), rows
+        file.seek(length - _fields.size + _checksum.size, 1)
+
+
+def announced(file: bytes) -> int | None:
+    """How many records the trailer says there are; None where it cannot be read either."""
+    at = len(file) - _frame.size - _checksum.size
+    if at < 0 or file[at : at + 1] != b"E":
+        return None
+    (checksum,) = _checksum.unpack_from(file, at + _frame.size)
+    return (
+        int(_frame.unpack_from(file, at)[1]) if checksum == zlib.crc32(file[at : at + _frame.size]) else None
+    )
+
+
+def _contents(file: bytes, written_us: int) -> Contents:
+    contents = Contents(written_us, [], None)
     damage: str | None = None
     try:
         for found in _records(file):
-            if isinstance(found, Damaged):
+            if isinstance(found, DamagedRecord):
                 damage = damage or str(found)
+                contents.unreadable.append(found.record)
             else:
-                batches.append(found)
+                contents.batches.append(found)
     except Damaged as error:  # framing is lost: nothing behind this place can be found
         damage = damage or str(error)
-    return Contents(written_us, batches, damage)
+    return replace(contents, damage=damage)
 
 
 def _sealed(part: bytes) -> bytes:
@@ -97,7 +140,7 @@ def _read_header(file: bytes) -> int:
     return int(written_us)
 
 
-def _records(file: bytes) -> Iterator[Claimed | Damaged]:
+def _records(file: bytes) -> Iterator[Claimed | DamagedRecord]:
     """Each record, or what is wrong with it; raises Damaged where the next cannot be found."""
     at, seen = _header.size, 0
     while True:
@@ -114,13 +157,11 @@ def _records(file: bytes) -> Iterator[Claimed | Damaged]:
         at = end + _checksum.size
 
 
-def _read_record(file: bytes, at: int, end: int, number: int) -> Claimed | Damaged:
+def _read_record(file: bytes, at: int, end: int, number: int) -> Claimed | DamagedRecord:
     (checksum,) = _checksum.unpack_from(file, end)
-    if checksum != zlib.crc32(memoryview(file)[at:end]):
-        return Damaged(f"the {number}. record's checksum is wrong")
     fields = at + _frame.size
     batch, acceptance, source, rows, deaths = _fields.unpack_from(file, fields)
-    return Claimed(
+    record = Claimed(
         batch=uuid.UUID(bytes=batch),
         acceptance=acceptance,
         source=source,
@@ -128,6 +169,9 @@ def _read_record(file: bytes, at: int, end: int, number: int) -> Claimed | Damag
         deaths=deaths,
         payload=file[fields + _fields.size : end],
     )
+    if checksum != zlib.crc32(memoryview(file)[at:end]):
+        return DamagedRecord(f"the {number}. record's checksum is wrong", record)
+    return record
 
 
 def _check_trailer(file: bytes, at: int, *, count: int, seen: int) -> None:

@@ -1,84 +1,443 @@
-"""`manage.py spill` and `manage.py queue`: what is told, and what is drained."""
+"""`manage.py queue` and `manage.py spill`: what they tell, do and leave alone, also while half is away."""
 
+import json
+import re
+import time
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 
+from ingest import directory
+from ingest.buffer import Offer, State
+from ingest.directory import Directory, SourceEntry
 from tests.batches import offer
-from tests.workbench import NOWHERE, Bench, bench
+from tests.brokers import let_leases_run_out
+from tests.workbench import NOWHERE, OWNER, Bench, bench
+from webapp import heartbeat
+from webapp.heartbeat import Heartbeat
+from workers import spill as spill_file
+from workers.spool import OLDEST_DAYS
 
 __all__ = ["bench"]
 
+NO_BROKER = "redis://127.0.0.1:1/0"
+DAY_US = 86_400_000_000
 
-@pytest.fixture
-def left_behind(bench: Bench, settings: Any, valkey_url: str) -> Bench:
-    """A removed worker's directory with one file of two batches."""
+
+@pytest.fixture(autouse=True)
+def own_servers(bench: Bench, settings: Any, valkey_url: str) -> None:
     settings.BROKER_URL, settings.DATABASE_URL = valkey_url, bench.url
     settings.SPILL_DIR = bench.spool.directory.parent
+
+
+def run(*words: Any) -> tuple[int, str]:
+    """The exit code and all that was said."""
+    out = StringIO()
+    try:
+        call_command(*map(str, words), stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    except CommandError as error:
+        return error.returncode, out.getvalue() + str(error)
+    return 0, out.getvalue()
+
+
+def spill_away(bench: Bench, *offers: Offer) -> Path:
+    """One file with these batches, and its worker still running."""
+    before = set(bench.spool.waiting())
     bench.connect_to(bench.url, spill_always=True)
-    bench.accept(offer("a", "b"), offer("c"))
+    bench.accept(*offers)
     bench.pump.step()
+    (path,) = set(bench.spool.waiting()) - before
+    return path
+
+
+@pytest.fixture
+def left(bench: Bench) -> Path:
+    """A removed worker's file of two batches."""
+    path = spill_away(bench, offer("a1", "a2"), offer("b"))
     bench.spool.close()
-    return bench
+    return path
 
 
-def spill(bench: Bench, action: str) -> str:
-    out = StringIO()
-    call_command("spill", action, dir=bench.spool.directory.parent, stdout=out)
-    return out.getvalue()
+def flipped(path: Path, word: bytes) -> None:
+    """One bit of the file, at that word of it."""
+    data = bytearray(path.read_bytes())
+    data[data.index(word)] ^= 1
+    path.write_bytes(data)
 
 
-def test_list_tells_what_a_file_holds(left_behind: Bench) -> None:
-    assert "2 batches, 3 rows" in spill(left_behind, "list")
+def aside(path: Path, suffix: str = ".bad") -> Path:
+    return path.rename(path.with_name(path.name + suffix))
 
 
-def test_drain_stores_what_a_removed_worker_left(left_behind: Bench) -> None:
-    assert ": done" in spill(left_behind, "drain")
-    assert left_behind.stored() == Counter(a=1, b=1, c=1)
-    assert left_behind.spool.waiting() == []
+def quarantined(bench: Bench) -> dict[uuid.UUID, tuple[str, bytes]]:
+    with psycopg.connect(bench.url) as conn:
+        rows = conn.execute("SELECT batch, reason, raw FROM quarantine").fetchall()
+    return {batch: (reason, raw) for batch, reason, raw in rows}
 
 
-def test_drain_fails_and_keeps_the_file_while_the_database_is_away(left_behind: Bench, settings: Any) -> None:
-    settings.DATABASE_URL = NOWHERE
-    with pytest.raises(CommandError, match="connection"):
-        spill(left_behind, "drain")
-    assert len(left_behind.spool.waiting()) == 1
+# ---- queue ----
 
 
-def test_drain_leaves_a_running_workers_directory_to_it(bench: Bench) -> None:
-    assert "its worker is running" in spill(bench, "drain")
-
-
-def test_verify_names_the_damaged_file(left_behind: Bench) -> None:
-    assert spill(left_behind, "verify") == ""
-    (path,) = left_behind.spool.waiting()
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CommandError, match="1 damaged"):
-        spill(left_behind, "verify")
-
-
-def test_drain_saves_what_a_damaged_file_still_holds_and_asks_for_a_person(left_behind: Bench) -> None:
-    (path,) = left_behind.spool.waiting()
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CommandError, match="1 files set aside need a person"):
-        spill(left_behind, "drain")
-    assert left_behind.stored() == Counter(a=1, b=1, c=1)
-
-
-def test_queue_tells_what_waits_by_source(bench: Bench, settings: Any, valkey_url: str) -> None:
-    settings.BROKER_URL = valkey_url
+def test_queue_tells_what_waits_by_source_with_its_name(bench: Bench) -> None:
+    directory.publish(bench.buffer.client, Directory(0, {}, {7: SourceEntry("shop")}))
     bench.accept(offer("a", "b"), offer("c", source=7))
-    out = StringIO()
-    call_command("queue", stdout=out)
-    assert "due 2 batches, leased 0, together 3 rows" in out.getvalue()
-    assert "source 7: queued 1 batches, 1 rows" in out.getvalue()
+    code, said = run("queue")
+    assert code == 0
+    assert "3 lines: 2 batches due, 0 with workers; nothing leaves it" in said
+    assert "source    shop: 1 line in 1 batch queued; 0 lines in 0 batches spilled" in said
+    assert "source    source 1: 2 lines in 1 batch queued" in said
+
+
+def test_queue_names_the_oldest_and_who_has_what_until_when(bench: Bench) -> None:
+    first = offer("a")
+    bench.accept(first, offer("b"))
+    bench.buffer.claim(OWNER)
+    heartbeat.tell(bench.buffer.client, Heartbeat("worker", OWNER, "box", "1", 0))
+    code, said = run("queue")
+    assert code == 0
+    assert f"oldest    {first.batch} of source 1, 1 line, 0 s, with worker-0" in said
+    assert "leased    worker-0 (running): 2 batches, 2 lines; lease ends at" in said
+
+
+def test_queue_counts_what_left_and_says_when_it_will_be_empty(bench: Bench) -> None:
+    bench.accept(*(offer(str(n)) for n in range(20)))
+    bench.pump.step()
+    assert re.search(r"queue     4 lines: .* [0-9]+ lines/s leave it, empty in [0-9]+ s", run("queue")[1])
+
+
+def test_a_batch_that_workers_died_over_is_stuck_and_named(bench: Bench) -> None:
+    deadly = offer("a")
+    bench.accept(deadly)
+    bench.buffer.claim(OWNER)
+    let_leases_run_out(bench.buffer.client)
+    bench.buffer.claim(OWNER)
+    code, said = run("queue")
+    assert code == 1
+    assert f"Batch {deadly.batch} of source 1 was in the hands of 1 worker that died; after 5" in said
+
+
+def test_leases_of_a_worker_that_fell_silent_are_told(bench: Bench) -> None:
+    bench.accept(offer("a"))
+    bench.buffer.claim(OWNER)
+    client = bench.buffer.client
+    heartbeat.tell(client, Heartbeat("worker", OWNER, "box", "1", 0, stopped=True))
+    code, said = run("queue")
+    assert code == 1
+    assert "worker-0 (NOT RUNNING): 1 batch" in said
+    assert "STUCK     worker-0 has 1 batch and is not running" in said
+
+
+def test_what_nobody_takes_is_stuck(bench: Bench, broker: redis.Redis) -> None:
+    old = offer("a")
+    bench.accept(old)
+    broker.hincrby(b"m:" + old.batch.bytes, "t", -120_000)  # accepted two minutes ago
+    assert "Nothing leaves the queue: no worker is running." in run("queue")[1]
+    tells = Heartbeat("worker", OWNER, "box", "1", 0, full="No space left on device")
+    heartbeat.tell(broker, tells)
+    code, said = run("queue")
+    assert code == 1
+    assert "although workers are running: No space left on device." in said
+
+
+def test_queue_says_the_same_as_json(bench: Bench) -> None:
+    first = offer("a", "b")
+    bench.accept(first)
+    code, said = run("queue", "--json")
+    told = json.loads(said)
+    assert (code, told["due_batches"], told["queued_rows"], told["stuck"]) == (0, 1, 2, [])
+    assert (told["oldest"]["batch"], told["oldest"]["owner"]) == (str(first.batch), None)
+    assert told["sources"][0]["queued_batches"] == 1
+
+
+def test_queue_without_a_broker_says_so(settings: Any) -> None:
+    settings.BROKER_URL = NO_BROKER
+    code, said = run("queue")
+    assert code == 2
+    assert "The broker does not answer" in said
+
+
+# ---- list ----
+
+
+def test_list_tells_what_lies_where_and_whose_it_is(bench: Bench, settings: Any) -> None:
+    spill_away(bench, offer("a1", "a2"), offer("b"))
+    settings.BROKER_URL, settings.DATABASE_URL = NO_BROKER, NOWHERE  # neither is asked
+    code, said = run("spill", "list")
+    assert code == 0
+    assert "1 file waiting" in said
+    assert "3 lines, oldest 0 s; its worker is running and stores them" in said
+    assert "2 batches, 3 lines" in said
+    bench.spool.close()
+    assert "ORPHANED: nobody stores them" in run("spill", "list")[1]
+
+
+def test_list_tells_why_a_file_was_set_aside(left: Path) -> None:
+    left.write_bytes(left.read_bytes()[:-1])
+    aside(left)
+    told = json.loads(run("spill", "list", "--json")[1])
+    (file,) = told[0]["files"]
+    assert (file["kind"], file["batches"], file["rows"]) == ("damaged", 2, 3)
+    assert "trailer is damaged" in file["reason"]
+    assert told[0]["running"] is False
 
 
 def test_a_missing_directory_is_simply_empty(tmp_path: Path) -> None:
-    out = StringIO()
-    call_command("spill", "list", dir=tmp_path / "nothing", stdout=out)
-    assert out.getvalue() == ""
+    code, said = run("spill", "list", "--dir", tmp_path / "nothing")
+    assert (code, said) == (0, "No worker has a spill directory here.\n")
+
+
+def test_a_look_at_the_lock_keeps_no_worker_from_starting(left: Path) -> None:
+    from workers.spool import Spool
+    from workers.volumes import owned
+
+    assert not owned(left.parent)
+    taken = Spool(left.parent, most_bytes=1024**3)
+    assert owned(left.parent)
+    taken.close()
+    assert not owned(left.parent)
+
+
+# ---- verify ----
+
+
+def test_verify_is_content_with_whole_files(left: Path) -> None:
+    assert run("spill", "verify") == (0, "1 file read, 0 damaged.\n")
+
+
+def test_verify_names_what_cannot_be_read_and_who_counts_on_it(bench: Bench) -> None:
+    lost, kept = offer("lost"), offer("kept")
+    path = spill_away(bench, lost, kept)
+    flipped(path, b"lost")
+    code, said = run("spill", "verify")
+    assert code == 1
+    assert f"{path}  the 1. record's checksum is wrong; 1 batch can be read" in said
+    assert f"cannot be read: {lost.batch}, 1 line: the broker counts on this file" in said
+    assert str(kept.batch) not in said
+
+
+def test_verify_knows_that_an_unreadable_batch_is_stored_all_the_same(bench: Bench, valkey_url: str) -> None:
+    stored = offer("twice")
+    path = spill_away(bench, stored)
+    copy = path.read_bytes()
+    bench.flusher.step()
+    path.write_bytes(copy)
+    flipped(path, b"twice")
+    assert f"{stored.batch}, 1 line: the ledger has it: nothing is lost" in run("spill", "verify")[1]
+
+
+def test_verify_tells_how_many_records_a_torn_file_lacks(bench: Bench) -> None:
+    path = spill_away(bench, offer("a"), offer("b"), offer("c"))
+    data = bytearray(path.read_bytes())
+    assert data[20:21] == b"R"
+    data[20] = 0  # the first record's own letter: nothing behind it can be found
+    path.write_bytes(data)
+    code, said = run("spill", "verify")
+    assert code == 1
+    assert "0 batches can be read" in said
+    assert "and 3 records that cannot be found in it" in said
+    assert "The broker counts on spill files for 3 batches that are in none of these files" in said
+
+
+@pytest.mark.parametrize("away", ["BROKER_URL", "DATABASE_URL"])
+def test_verify_works_while_a_part_is_away_and_says_which(bench: Bench, settings: Any, away: str) -> None:
+    path = spill_away(bench, offer("lost"))
+    flipped(path, b"lost")
+    setattr(settings, away, NO_BROKER if away == "BROKER_URL" else NOWHERE)
+    code, said = run("spill", "verify")
+    assert code == 1
+    assert "broker or ledger did not answer" in said
+    assert "Not asked: The " in said
+
+
+# ---- drain ----
+
+
+def test_drain_stores_what_a_removed_worker_left(bench: Bench, left: Path) -> None:
+    code, said = run("spill", "drain")
+    assert code == 0
+    assert f"{left}: stored" in said
+    assert bench.stored() == Counter(a1=1, a2=1, b=1)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("away", ["BROKER_URL", "DATABASE_URL"])
+def test_drain_keeps_the_file_while_a_part_is_away(left: Path, settings: Any, away: str) -> None:
+    setattr(settings, away, NO_BROKER if away == "BROKER_URL" else NOWHERE)
+    code, said = run("spill", "drain")
+    assert code == 2
+    assert "NOT FINISHED, nothing is lost, try again" in said
+    assert left.exists()
+
+
+def test_drain_leaves_a_running_workers_directory_to_it(bench: Bench) -> None:
+    code, said = run("spill", "drain")
+    assert (code, "its worker is running" in said) == (0, True)
+
+
+def test_drain_saves_what_a_damaged_file_still_holds_and_asks_for_a_person(bench: Bench, left: Path) -> None:
+    left.write_bytes(left.read_bytes()[:-1])
+    code, said = run("spill", "drain", "--json")
+    (told,) = json.loads(said)
+    assert (code, told["outcome"], told["stored"]) == (1, "aside", [])
+    assert told["aside"] == [f"{left}.bad"]
+    assert bench.stored() == Counter(a1=1, a2=1, b=1)
+
+
+# ---- replay ----
+
+
+def test_replay_stores_a_file_that_was_mended_and_removes_it(bench: Bench, left: Path) -> None:
+    code, said = run("spill", "replay", aside(left))
+    assert code == 0
+    assert "2 batches read (2 stored), 3 lines" in said
+    assert "the file is removed" in said
+    assert bench.stored() == Counter(a1=1, a2=1, b=1)
+    assert list(left.parent.glob("*.spill*")) == []
+
+
+def test_replay_beside_a_running_worker_and_again_stores_once(bench: Bench) -> None:
+    path = spill_away(bench, offer("good"), offer("rotten"))
+    flipped(path, b"rotten")
+    bench.flusher.step()
+    (bad,) = bench.spool.aside()
+    assert [run("spill", "replay", bad)[0] for _ in range(2)] == [1, 1]
+    assert bench.stored() == Counter(good=1)
+    assert bad.exists()
+
+
+def test_replay_reads_behind_a_damaged_header(bench: Bench, left: Path) -> None:
+    flipped(left, b"LBSPILL")
+    bad = aside(left)
+    code, said = run("spill", "replay", bad)
+    assert code == 1
+    assert "not a spill file of a version known here" in said
+    assert bench.stored() == Counter(a1=1, a2=1, b=1)
+    assert bad.exists()
+
+
+def test_only_discard_deletes_a_damaged_file_and_what_it_held_goes_into_quarantine(bench: Bench) -> None:
+    rotten, good = offer("rotten"), offer("good")
+    path = spill_away(bench, rotten, good)
+    flipped(path, b"rotten")
+    bad = aside(path)
+    assert run("spill", "replay", bad)[0] == 1
+    assert bench.state(rotten) is State.SPILLED
+    code, said = run("spill", "replay", bad, "--discard")
+    assert code == 0
+    assert "1 batch put into quarantine as damaged" in said
+    assert not bad.exists()
+    assert bench.stored() == Counter(good=1)
+    assert bench.state(rotten) is State.QUARANTINED
+    ((reason, raw),) = quarantined(bench).values()
+    assert (reason, b"sotten" in raw) == ("damaged", True)
+
+
+def ancient(bench: Bench, days: int) -> Path:
+    path = spill_away(bench, offer("a"))
+    (batch,) = bench.spool.read(path).batches
+    written = time.time_ns() // 1000 - days * DAY_US
+    old = path.with_name(f"{spill_file.name(written)}.old")
+    old.write_bytes(spill_file.encode([batch], written))
+    path.unlink()
+    return old
+
+
+def test_what_is_older_than_the_ledger_is_stored_only_at_a_risk_that_was_accepted(bench: Bench) -> None:
+    old = ancient(bench, OLDEST_DAYS + 6)
+    code, said = run("spill", "replay", old)
+    assert code == 1
+    assert "was written 40 days ago. The ledger remembers a batch for 35 days" in said
+    assert "would be stored a second time" in said
+    assert old.exists()
+    assert run("spill", "replay", old, "--accept-duplicates")[0] == 0
+    assert bench.stored() == Counter(a=1)
+
+
+@pytest.mark.parametrize("away", ["BROKER_URL", "DATABASE_URL"])
+def test_replay_keeps_the_file_while_a_part_is_away(
+    bench: Bench, left: Path, settings: Any, away: str
+) -> None:
+    bad, before = aside(left), getattr(settings, away)
+    setattr(settings, away, NO_BROKER if away == "BROKER_URL" else NOWHERE)
+    code, said = run("spill", "replay", bad, "--discard")
+    assert (code, bad.exists()) == (2, True)
+    assert "nothing is lost, try again" in said
+    setattr(settings, away, before)
+    assert run("spill", "replay", bad)[0] == 0
+    assert bench.stored() == Counter(a1=1, a2=1, b=1)
+    assert bench.buffer.depth().spilled == 0
+
+
+@pytest.fixture
+def locked(left: Path) -> Iterator[Path]:
+    import fcntl
+
+    bad = aside(left)
+    with bad.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield bad
+
+
+def test_two_replays_of_a_file_do_not_meet(locked: Path) -> None:
+    code, said = run("spill", "replay", locked)
+    assert (code, "another replay is at it" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["replay"], "name the files to replay"),
+        (["lost"], "name the batches that are lost"),
+        (["drain", "something"], "drain takes no names"),
+        (["drain", "--discard"], "--discard goes with replay alone"),
+        (["lost", "this"], "ids of batches are wanted"),
+        (["replay", "/nowhere/1.spill.bad"], "there is no such file"),
+    ],
+)
+def test_words_that_do_not_fit_are_answered(words: list[str], sentence: str) -> None:
+    code, said = run("spill", *words)
+    assert (code, sentence in said) == (1, True)
+
+
+def test_a_file_that_was_not_set_aside_is_its_workers(left: Path) -> None:
+    code, said = run("spill", "replay", left)
+    assert (code, "was not set aside" in said) == (1, True)
+    assert left.exists()
+
+
+# ---- lost ----
+
+
+def test_what_lay_on_a_volume_that_is_gone_is_noted_and_the_broker_forgets_it(bench: Bench) -> None:
+    gone, there = offer("gone"), offer("there")
+    spill_away(bench, gone).unlink()
+    path = spill_away(bench, there)
+    code, said = run("spill", "lost", gone.batch)
+    assert (code, said) == (0, "1 batch noted as lost, in quarantine.\n")
+    assert bench.state(gone) is State.QUARANTINED
+    assert quarantined(bench) == {gone.batch: ("lost", b"")}
+    code, said = run("spill", "lost", there.batch)
+    assert (code, f"{path} has {there.batch}: it can be stored" in said) == (1, True)
+
+
+def test_what_is_stored_or_unknown_is_not_noted_as_lost(bench: Bench, broker: redis.Redis) -> None:
+    untold = offer("untold")
+    path = spill_away(bench, untold)
+    copy = path.read_bytes()
+    bench.flusher.step()
+    path.write_bytes(copy)
+    path.unlink()
+    broker.hset(b"m:" + untold.batch.bytes, "s", "p")  # as if the worker had died before it told
+    assert "stored, and the worker that knew has not told the broker" in run("spill", "lost", untold.batch)[1]
+    assert "does not count on a spill file" in run("spill", "lost", uuid.uuid4())[1]
+    assert quarantined(bench) == {}
