@@ -2,6 +2,7 @@
 and a kill is always safe here.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,8 @@ class Pulse:
         self._loops[loop] = self._clock()
         if self.live():
             HEARTBEAT.set_to_current_time()
-            self._file.touch()
+            with contextlib.suppress(OSError):  # a volume that fails is the spool's to tell; it ends no loop
+                self._file.touch()
 
     def due(self) -> None:
         """Something is due, and this worker has just told all workers, itself included."""
