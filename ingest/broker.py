@@ -34,6 +34,12 @@ WANTED = {
     "no-appendfsync-on-rewrite": ("no", "what was acknowledged while it rewrites its file could be lost"),
     "maxmemory-policy": ("noeviction", "it would drop accepted batches when memory runs out"),
 }
+# What lies under our names in a broker that is ours; one that others share may hold anything there.
+OURS = {
+    "string": ("acceptance", "served", "minute", "directory", "directory:version"),
+    "hash": ("held", "tags", "weights", "drain"),
+    "zset": ("queued", "spilled", "ring", "leases", "minutes"),
+}
 
 
 def connect(
@@ -95,6 +101,7 @@ def memory(client: redis.Redis) -> tuple[int, int]:
 
 def check_durable(client: redis.Redis) -> None:
     """Raises WeakBroker, one sentence with the cure, for a broker that could lose what it acknowledged."""
+    check_ours(client)
     settings = configuration(client)
     for name, (wanted, otherwise) in WANTED.items():
         given = settings.get(name)
@@ -109,6 +116,22 @@ def check_durable(client: redis.Redis) -> None:
             "The broker has no maxmemory, and would take in batches until the machine kills it: "
             "set maxmemory to what it may use, and give its volume three times that."
         )
+
+
+def check_ours(client: redis.Redis) -> None:
+    """A script that meets another's key ends half-way, and what it had done stays done."""
+    names = {name: kind for kind, found in OURS.items() for name in found}
+    pipe = client.pipeline(transaction=False)
+    for name in names:
+        pipe.type(name)
+    with speaking():
+        found = [as_text(kind) for kind in pipe.execute()]
+    for (name, wanted), given in zip(names.items(), found, strict=True):
+        if given not in (wanted, "none"):
+            raise WeakBroker(
+                f"The broker holds something else under the key {name!r}, so others use it too: "
+                "give Logboom a server of its own, or a database number of its own on this one."
+            )
 
 
 @functools.cache

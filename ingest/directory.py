@@ -28,6 +28,7 @@ Scope = Literal["ingest", "read", "admin"]
 
 PUBLISH = Script("publish")
 CHECK_SECONDS = 1.0
+STRANGE_SECONDS = 10.0  # twice what beat takes to lay ours over another's
 FIRST_SECONDS = 0.5  # the first directory is waited for so long, counted from when it was asked for
 TOKEN = re.compile(rf"lb_({'|'.join(get_args(Scope))})_([a-z2-7]{{32}})([a-z2-7]{{6}})")
 
@@ -92,6 +93,7 @@ class DirectoryReader:
         self._asked: float | None = None  # since when somebody asks
         self._checked = float("-inf")
         self._last: Directory | None = None
+        self._strange: float | None = None  # since when there is one that knows nobody of the last
 
     def get(self) -> Directory:
         if self._clock() - self._checked < CHECK_SECONDS and self._last is not None:
@@ -119,12 +121,25 @@ class DirectoryReader:
             return  # another thread has asked while this one waited for the lock
         try:
             with self._talking():
-                self._last = fetch(self._client, self._last)
+                self._last = self._believed(fetch(self._client, self._last))
         except BrokerGone as error:
             if self._last is None:
                 raise NoDirectory(f"The directory cannot be read: {error.detail}", retry_after=5) from error
         finally:
             self._checked = self._clock()  # not before: what took long to fail is not asked again at once
+
+    def _believed(self, found: Directory | None) -> Directory | None:
+        """Not at once, if it knows none of the tokens that the last one did: it is somebody else's then.
+
+        Good tokens would be answered 401, and their lines thrown away, until beat lays ours over it.
+        """
+        last = self._last
+        if last is None or found is None or not last.tokens or last.tokens.keys() & found.tokens.keys():
+            self._strange = None
+            return found
+        now = self._clock()
+        self._strange = now if self._strange is None else self._strange
+        return last if now - self._strange < STRANGE_SECONDS else found
 
 
 def fetch(client: redis.Redis, last: Directory | None) -> Directory | None:

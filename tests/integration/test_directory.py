@@ -7,7 +7,15 @@ import pytest
 import redis
 
 from ingest.broker import connect
-from ingest.directory import CHECK_SECONDS, Directory, DirectoryReader, SourceEntry, TokenEntry, publish
+from ingest.directory import (
+    CHECK_SECONDS,
+    STRANGE_SECONDS,
+    Directory,
+    DirectoryReader,
+    SourceEntry,
+    TokenEntry,
+    publish,
+)
 from ingest.errors import NoDirectory
 from webapp.local import servers
 
@@ -73,6 +81,33 @@ def test_a_broker_that_came_back_empty_is_noticed_when_it_is_published_again(any
     publish(any_broker, directory("new"))
     clock.turn()
     assert name_in(reader) == "new"
+
+
+def test_a_directory_that_knows_nobody_we_knew_is_believed_only_when_it_stays(
+    any_broker: redis.Redis,
+) -> None:
+    clock = Clock()
+    reader = DirectoryReader(any_broker, clock=clock)
+    publish(any_broker, directory("ours"))
+    assert name_in(reader) == "ours"
+    publish(any_broker, Directory(0, {"cd34": TokenEntry(1, "ingest", "theirs")}, {1: SourceEntry("theirs")}))
+    for _ in range(int(STRANGE_SECONDS)):
+        clock.turn()
+        assert name_in(reader) == "ours"
+    clock.turn()
+    assert [entry.name for entry in reader.get().tokens.values()] == ["theirs"]
+
+
+def test_a_token_that_is_gone_from_among_others_is_gone_at_once(any_broker: redis.Redis) -> None:
+    clock = Clock()
+    reader = DirectoryReader(any_broker, clock=clock)
+    both = directory("stays")
+    both.tokens["ef56"] = TokenEntry(3, "ingest", "goes")
+    publish(any_broker, both)
+    assert len(reader.get().tokens) == 2
+    publish(any_broker, directory("stays"))
+    clock.turn()
+    assert list(reader.get().tokens) == ["ab12"]
 
 
 def test_every_publication_has_a_higher_version(any_broker: redis.Redis) -> None:
