@@ -100,12 +100,18 @@ class Worker:
             self.pump.tell.again()
             if self.buffer.want_hint():
                 self.pulse.due()
-                self.hint()
+                if not hint.send(settings.BROKER_URL):
+                    self.unheard()
             elif not backlog.anything_due(self.buffer.client):
                 self.pulse.nothing_due()
         except BrokerGone:
             self.pulse.nothing_due()  # nobody hears a hint then: that is the broker's fault
         self.pump.stopping.wait(1.0)
+
+    def unheard(self) -> None:
+        """A broker out of memory takes no message, and would stay so: the ticker does the work then."""
+        while self.step().batches:
+            self.pulse.beat("ticker")
 
     def flush(self) -> None:
         if not self.flusher.step():
