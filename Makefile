@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MAKE_BEGAN := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status test check format bench timescale docs
+.PHONY: help up down status test check format bench chaos timescale docs
 .NOTPARALLEL:
 
 help: ## list these verbs
@@ -53,6 +53,9 @@ format: $(VENV)/dev ## put the code into the house's form
 
 bench: $(VENV)/dev ## lines a second, CPU a line, latencies; each beside the floor
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: $(VENV)/dev ## kills, outages and full disks under load, then every line counted; ARGS=long: 15 minutes
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 timescale: $(VENV)/local ## a TimescaleDB (Apache edition) beside the system; then `make up` starts on it
 	@$(BIN)/python -m webapp.local.timescale

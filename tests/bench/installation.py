@@ -45,6 +45,13 @@ class Installation:
         return {**self.facts["pids"], "supervisor": [supervisor]}
 
     def manage(self, *words: str) -> str:
+        code, said = self.ask(*words)
+        if code:
+            raise NotUp(f"manage.py {' '.join(words)}: {said[-4000:]}")
+        return said
+
+    def ask(self, *words: str) -> tuple[int, str]:
+        """The exit code and what was said."""
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *words],
             env=dict(self.environment),
@@ -52,9 +59,7 @@ class Installation:
             capture_output=True,
             text=True,
         )
-        if done.returncode:
-            raise NotUp(f"manage.py {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return done.stdout
+        return done.returncode, done.stdout + done.stderr
 
 
 @contextlib.contextmanager
