@@ -1,4 +1,4 @@
-"""Helm takes the chart, the API servers of two versions take the objects, the bytes are always the same."""
+"""Helm 3 and 4 take the chart, the API servers of three versions take the objects, the bytes are always the same."""
 
 import functools
 import re
@@ -7,9 +7,9 @@ import kubernetes_validate
 import pytest
 from kubernetes_validate import utils
 
-from tests.chart import charts
+from tests.chart import charts, helm3
 
-VERSIONS = ("1.34", "1.37")
+VERSIONS = ("1.34", "1.36", "1.37")
 sets = pytest.mark.parametrize("values", charts.VALUE_SETS.values(), ids=charts.VALUE_SETS)
 CUSTOM = ("HTTPRoute",)  # its schema is not Kubernetes' own
 
@@ -38,6 +38,14 @@ def test_the_strict_schemas_would_refuse_a_misspelt_field() -> None:
 @sets
 def test_two_renders_are_the_same_to_the_byte(values: charts.Object) -> None:
     assert charts.manifests(values) == charts.manifests(values)
+
+
+@sets
+def test_helm_3_renders_the_same_objects(values: charts.Object) -> None:
+    def ordered(found: list[charts.Object]) -> list[charts.Object]:
+        return sorted(found, key=lambda each: (each["kind"], each["metadata"]["name"]))
+
+    assert ordered(helm3.objects(values)) == ordered(charts.objects(values))
 
 
 @sets

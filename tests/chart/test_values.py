@@ -1,8 +1,10 @@
 """Values that are wrong are refused in a sentence, before anything reaches the cluster."""
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.chart import charts
+from tests.chart import charts, random_values
 
 WRONG: dict[str, charts.Object] = {
     "webb": {"webb": {}},
@@ -44,6 +46,28 @@ def test_values_that_do_not_go_together_are_told_so(sentence: str, values: chart
     with pytest.raises(charts.RefusedValues) as refusal:
         charts.manifests(values)
     assert sentence in str(refusal.value)
+
+
+# Not shrunk: what is made is small, and each try is a render.
+@settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(random_values.values())
+def test_whatever_the_schema_allows_is_rendered_or_refused_in_a_sentence(values: charts.Object) -> None:
+    try:
+        files = charts.manifests(values)
+    except charts.RefusedValues as refusal:
+        (_, sentence) = str(refusal).split(":4): ", 1)  # where the template fails on purpose
+        assert sentence.endswith(".")
+        return
+    for name, text in files.items():
+        if name.endswith(".yaml"):
+            for each in yaml.safe_load_all(text):
+                assert each is None or {"apiVersion", "kind", "metadata"} <= each.keys()
 
 
 def test_an_umbrella_chart_may_hand_down_its_globals() -> None:
