@@ -15,6 +15,7 @@ from ingest.errors import IngestError
 from webapp import heartbeat
 from webapp.heartbeat import Heartbeat
 from workers.breaker import Breaker
+from workers.recount import Recount
 from workers.spool import Spool
 
 
@@ -33,6 +34,7 @@ class Report:
         self._breaker = breaker
         self._live = live
         self._clock = clock
+        self._recount = Recount(client, spool, settings.WORKER_NAME)
         self._started_ms = time.time_ns() // 1_000_000
         self._told = float("-inf")
 
@@ -48,6 +50,7 @@ class Report:
     def _tell(self, beat: Heartbeat) -> None:
         with contextlib.suppress(IngestError):
             heartbeat.tell(self._client, beat)
+            self._recount.tell()
 
     def now(self) -> Heartbeat:
         files, size = self._spool.holds()

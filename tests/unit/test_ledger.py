@@ -19,6 +19,12 @@ def waits(acceptance: int, state: State = State.QUEUED, rows: int = 5) -> Waitin
     return Waiting(uuid.uuid4(), acceptance, state, 3, "native", rows, 100)
 
 
+def tallied(batches: list[Waiting], committed: set[int], held: dict[int, int]) -> ledger.Lines:
+    tally = ledger.Tally()
+    tally.add(batches, committed, held.get)
+    return tally.lines()
+
+
 def test_a_line_balances_when_everything_accepted_is_somewhere() -> None:
     line = Line({"bad_json": 2}, 21, duplicate=1, stored=10, quarantined=2, queued=3, spilled=5)
     assert (line.received, line.difference) == (23, 0)
@@ -34,7 +40,8 @@ def test_one_line_less_anywhere_is_a_difference(name: str) -> None:
 def test_missing_and_surplus_of_two_places_do_not_cancel_out() -> None:
     lines = {AT: Line(accepted=5), AT._replace(source=4): Line(stored=5)}
     assert ledger.total(lines).difference == 0
-    assert ledger.differences(lines) == {AT: 5, AT._replace(source=4): -5}
+    found = {place: line.difference for place, line in ledger.differences(lines).items()}
+    assert found == {AT: 5, AT._replace(source=4): -5}
 
 
 def test_only_a_settled_minute_can_be_out_of_balance() -> None:
@@ -48,8 +55,13 @@ def test_only_a_settled_minute_can_be_out_of_balance() -> None:
 
 def test_a_committed_batch_that_the_broker_was_not_told_of_counts_once() -> None:
     batches = [waits(1), waits(2), waits(3, State.SPILLED, 7)]
-    assert ledger.waiting_lines(batches, {1}) == {AT: Line(queued=5, spilled=7)}
-    assert ledger.waiting_lines(batches, {1, 3}) == {AT: Line(queued=5)}
+    assert tallied(batches, {1}, {3: 7}) == {AT: Line(queued=5, spilled=7)}
+    assert tallied(batches, {1, 3}, {}) == {AT: Line(queued=5)}
+
+
+def test_a_spilled_batch_counts_as_its_file_says_and_not_at_all_without_one() -> None:
+    batches = [waits(1, State.SPILLED, 7), waits(2, State.SPILLED, 7)]
+    assert tallied(batches, set(), {1: 6}) == {AT: Line(spilled=6, unheld=1)}
 
 
 def test_a_batch_put_away_unread_goes_to_the_line_that_lacks_it() -> None:

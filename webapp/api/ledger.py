@@ -34,8 +34,14 @@ class Counts(serializers.Serializer[Any]):
     queued = serializers.IntegerField(allow_null=True, help_text="null: the broker is away.")
     spilled = serializers.IntegerField(allow_null=True, help_text="null: the broker is away.")
     moving = serializers.IntegerField(help_text="Out of balance in minutes that are not settled yet.")
+    unknown = serializers.IntegerField(
+        help_text="Out of balance in minutes that cannot be recounted, from before there was a ledger."
+    )
     difference = serializers.IntegerField(
         help_text="Of settled minutes: above 0, so many lines are missing; below, so many are too many."
+    )
+    unheld = serializers.IntegerField(
+        help_text="Batches of the difference that the broker takes for spilled and no worker's volume holds."
     )
 
 
@@ -57,6 +63,7 @@ class Standing(serializers.Serializer[Any]):
     dialect = serializers.CharField(help_text="Empty in the book of what is stored.")
     time = serializers.DateTimeField(help_text="The minute of acceptance, or the time of the commit.")
     lines = serializers.IntegerField()
+    unheld = serializers.IntegerField(help_text="Batches, as above.")
     found = serializers.DateTimeField()
     age_seconds = serializers.IntegerField()
 
@@ -109,5 +116,7 @@ def counts(line: Line, broker: bool) -> dict[str, Any]:
         "queued": line.queued if broker else None,
         "spilled": line.spilled if broker else None,
         "moving": line.moving,
+        "unknown": line.unknown,
         "difference": line.difference,
+        "unheld": line.unheld,
     }

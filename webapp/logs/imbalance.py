@@ -39,7 +39,7 @@ def told() -> float:
 
 IMBALANCE.set_function(told)
 
-Row = tuple[str, int, int, str, datetime, int]  # book, place, source, dialect, time, lines
+Row = tuple[str, int, int, str, datetime, int, int]  # book, place, source, dialect, time, lines, unheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Difference:
     dialect: str
     time: datetime
     lines: int
+    unheld: int  # batches of it that the broker takes for spilled and no volume holds
     found: datetime
     age_seconds: int
 
@@ -63,6 +64,7 @@ class Standing:
     differences: int
     oldest_seconds: int
     looked_seconds: int | None  # ago; None: never
+    unheld: int = 0  # batches
 
 
 OLDER = """
@@ -93,9 +95,11 @@ def look(conn: psycopg.Connection[Any], buffer: Buffer) -> Standing:
 
 
 FOUND = """
-INSERT INTO log_imbalance (book, place, source, dialect, time, lines)
-SELECT * FROM unnest(%s::text[], %s::int8[], %s::int4[], %s::text[], %s::timestamptz[], %s::int8[])
-ON CONFLICT (book, place, source, dialect) DO UPDATE SET lines = excluded.lines, seen = now()
+INSERT INTO log_imbalance (book, place, source, dialect, time, lines, unheld)
+SELECT * FROM unnest(%s::text[], %s::int8[], %s::int4[], %s::text[], %s::timestamptz[], %s::int8[],
+                     %s::int8[])
+ON CONFLICT (book, place, source, dialect)
+DO UPDATE SET lines = excluded.lines, unheld = excluded.unheld, seen = now()
 """
 GONE = """
 DELETE FROM log_imbalance WHERE book = 'accepted' AND place = ANY(%s) AND seen < now()
@@ -109,7 +113,7 @@ TOO_OLD = "DELETE FROM log_imbalance WHERE book = 'accepted' AND place < %s"  # 
 def keep(conn: psycopg.Connection[Any], read: Ledger, turn: Round, minutes: list[int]) -> None:
     """`seen` is the transaction's time: what this look did not find has an older one."""
     rows: list[Row] = of_minutes(read.lines)
-    rows += [(STORED, s.seg, s.source, "", s.time, s.lines) for s in turn.short]
+    rows += [(STORED, s.seg, s.source, "", s.time, s.lines, 0) for s in turn.short]
     if rows:
         conn.execute(FOUND, [list(column) for column in zip(*rows, strict=True)])
     moving = {place.minute for place, line in read.lines.items() if line.moving}
@@ -120,8 +124,8 @@ def keep(conn: psycopg.Connection[Any], read: Ledger, turn: Round, minutes: list
 
 def of_minutes(lines: Lines) -> list[Row]:
     return [
-        (ACCEPTED, place.minute, place.source, place.dialect, start_of(place.minute), difference)
-        for place, difference in ledger.differences(lines).items()
+        (ACCEPTED, *place, start_of(place.minute), line.difference, line.unheld)
+        for place, line in ledger.differences(lines).items()
     ]
 
 
@@ -130,11 +134,12 @@ def of_minutes(lines: Lines) -> list[Row]:
 STANDING = """
 SELECT coalesce(sum(abs(lines)), 0)::bigint, count(*),
        coalesce(extract(epoch FROM now() - min(found)), 0)::bigint,
-       (SELECT extract(epoch FROM now() - looked)::bigint FROM log_recount)
+       (SELECT extract(epoch FROM now() - looked)::bigint FROM log_recount),
+       coalesce(sum(unheld), 0)::bigint
 FROM log_imbalance WHERE time < now() - %s * interval '1 second'
 """
 LATEST = """
-SELECT book, source, dialect, time, lines, found, extract(epoch FROM now() - found)::bigint
+SELECT book, source, dialect, time, lines, unheld, found, extract(epoch FROM now() - found)::bigint
 FROM log_imbalance WHERE %(sources)s::int4[] IS NULL OR source = ANY(%(sources)s)
 ORDER BY found, book, place LIMIT %(most)s
 """

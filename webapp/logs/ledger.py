@@ -4,15 +4,20 @@ acceptance, source and dialect. Two counts that never come from one another are 
 The books say what came in: accepted and refused are counted by the accept script, duplicate by the move
 that finds the batch known (balance.py copies both). Everything else is recounted: stored and quarantined
 from `log_batch`, whose rows commit with their lines, found by acceptance number since each minute's are one
-stretch; queued and spilled from the broker's entry of every batch that waits, never from a counter. A batch
-that is committed and whose worker has not yet told the broker is in both; it counts as stored.
+stretch; queued and spilled from the broker's entry of every batch that waits, never from a counter. A
+spilled one counts with the rows that a worker found in its files (webapp/spilled.py): one that no volume
+holds is missing. A batch that is committed and whose worker has not yet told the broker is in both; it counts
+as stored.
 
 A minute is **settled** when it ended more than SETTLE_SECONDS ago and, by the broker's clock, none of its
 books has changed for SETTLE_SECONDS, to the end of the reading. Only a settled minute can be out of balance:
 broker and database are not read at one instant, and while batches of a minute move, its lines are between
-the two. A batch that simply waits, for an hour if need be, is queued and its minute balances.
+the two. A batch that simply waits, for an hour if need be, is queued and its minute balances. What waits is
+read page by page: what moves meanwhile is of a minute that is not settled, and so are the minutes that the
+time given for it did not suffice for.
 
-A minute whose stretch is not known is never settled: it is from before there was a ledger, or its ingest was.
+Where the acceptances of a minute are not known, it is from before there was a ledger, or its ingest was: its
+lines are `unknown`, and no difference.
 
 With the broker away nothing is settled. Of a broker that lost its data the books that were copied remain:
 what it held and nobody stored is a difference, for good. Lines accepted after the last copy (10 s, or longer
@@ -22,7 +27,8 @@ database away for longer loses counts, not lines. A client's repeat that the bro
 in nowhere and in no book.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -31,9 +37,11 @@ import psycopg
 
 from ingest.broker import speaking
 from ingest.buffer import Buffer, State
-from ingest.waiting import Waiting, held
+from ingest.waiting import LARGEST, Waiting, pages
+from webapp.spilled import Files
 
 SETTLE_SECONDS = 60
+WAITING_SECONDS = 5.0  # for reading what waits: half a million batches
 MOST_DAYS = 34  # a day less than `log_batch` remembers
 
 
@@ -55,6 +63,8 @@ class Line:
     queued: int = 0
     spilled: int = 0
     moving: int = 0  # what is out of balance in minutes that are not settled: no difference
+    unknown: int = 0  # the same of minutes that cannot be recounted
+    unheld: int = 0  # batches that the broker takes for spilled and no volume holds: their lines are missing
 
     @property
     def received(self) -> int:
@@ -64,7 +74,7 @@ class Line:
     def difference(self) -> int:
         """Above 0: lines are missing; below: there are more than were accepted."""
         found = self.stored + self.duplicate + self.quarantined + self.queued + self.spilled
-        return self.accepted - found - self.moving
+        return self.accepted - found - self.moving - self.unknown
 
     def __add__(self, other: "Line") -> "Line":
         reasons = self.refused.keys() | other.refused.keys()
@@ -72,16 +82,10 @@ class Line:
         return Line(refused, *(getattr(self, name) + getattr(other, name) for name in COUNTS))
 
 
-COUNTS = ("accepted", "duplicate", "stored", "quarantined", "queued", "spilled", "moving")
+COUNTS = (
+    "accepted", "duplicate", "stored", "quarantined", "queued", "spilled", "moving", "unknown", "unheld",
+)  # fmt: skip
 Lines = dict[Place, Line]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the broker said before the tables were read."""
-
-    asked_ms: int
-    waiting: list[Waiting]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +94,71 @@ class Ledger:
     broker: bool  # False: the broker is away; what waits is not known and nothing is settled
 
 
-def read(conn: psycopg.Connection[Any], buffer: Buffer | None, start: int, end: int) -> Ledger:
+class Span(NamedTuple):
+    """Minutes from `start` to before `end`, and what is known of the acceptances given in them."""
+
+    start: int
+    end: int
+    firsts: list[tuple[int, int]]  # minute, first acceptance: of those minutes that are known
+    low: int  # acceptances of the span are from here
+    high: int  # to before here
+
+    def minute_of(self, acceptance: int) -> int:
+        return max((minute for minute, first in self.firsts if first <= acceptance), default=self.start)
+
+
+def read(
+    conn: psycopg.Connection[Any],
+    buffer: Buffer | None,
+    start: int,
+    end: int,
+    seconds: float = WAITING_SECONDS,
+) -> Ledger:
     """Minutes from `start` to before `end`. Wants a transaction of one snapshot. Raises BrokerGone."""
-    return read_spans(conn, buffer, [(start, end)])
+    return read_spans(conn, buffer, [(start, end)], seconds)
 
 
-def read_spans(conn: psycopg.Connection[Any], buffer: Buffer | None, spans: list[tuple[int, int]]) -> Ledger:
+def read_spans(
+    conn: psycopg.Connection[Any],
+    buffer: Buffer | None,
+    spans: list[tuple[int, int]],
+    seconds: float = WAITING_SECONDS,
+) -> Ledger:
     """The same of several ranges that have no minute in common."""
-    held = held_by(buffer) if buffer else None
-    lines = {place: line for span in spans for place, line in tabled(conn, held, *span).items()}
-    if buffer is None or held is None:
+    asked_ms = now_ms(buffer) if buffer else time.time_ns() // 1_000_000
+    deadline = time.monotonic() + seconds
+    files = Files(buffer.client) if buffer else None
+    lines: Lines = {}
+    for span in [span_of(conn, *bounds) for bounds in spans]:
+        found, unread = tabled(conn, span), span.end
+        if buffer and files:
+            waits, unread = waiting(conn, buffer, span, files, deadline)
+            found = added(found, waits)
+        lines |= judged(named(found), span, unread, asked_ms)
+    if buffer is None:
         return Ledger({place: unsettled(line) for place, line in lines.items()}, broker=False)
-    since = held.asked_ms - SETTLE_SECONDS * 1000
-    return Ledger(settled(lines, buffer.moving(since), since), broker=True)
+    since_ms = asked_ms - SETTLE_SECONDS * 1000
+    return Ledger(settled(lines, buffer.moving(since_ms), since_ms), broker=True)
 
 
-def held_by(buffer: Buffer) -> Held:
+def now_ms(buffer: Buffer) -> int:
     with speaking():
         seconds, micros = buffer.client.time()
-    return Held(seconds * 1000 + micros // 1000, held(buffer.client))
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def judged(lines: Lines, span: Span, unread: int, asked_ms: int) -> Lines:
+    """`unread`: the first minute of which not all that waits was read."""
+    told = {minute for minute, _ in span.firsts}
+    old = (asked_ms - 2 * SETTLE_SECONDS * 1000) // 60_000  # younger: its acceptances are not copied yet
+    return {
+        place: unknown(line)
+        if place.minute not in told and place.minute < old
+        else line
+        if place.minute in told and place.minute < unread
+        else unsettled(line)
+        for place, line in lines.items()
+    }
 
 
 def settled(lines: Lines, moving: set[int], since_ms: int) -> Lines:
@@ -120,7 +170,11 @@ def settled(lines: Lines, moving: set[int], since_ms: int) -> Lines:
 
 
 def unsettled(line: Line) -> Line:
-    return replace(line, moving=line.moving + line.difference)
+    return replace(line, moving=line.moving + line.difference, unheld=0)
+
+
+def unknown(line: Line) -> Line:
+    return replace(line, unknown=line.unknown + line.difference, unheld=0)
 
 
 # ---- what the tables say ----
@@ -135,6 +189,7 @@ WHERE time >= to_timestamp(%(start)s)
   AND time <= coalesce((SELECT min(time) FROM log_stretch WHERE time >= to_timestamp(%(end)s)), 'infinity')
 ORDER BY first
 """
+BEFORE = "SELECT last FROM log_stretch WHERE time < to_timestamp(%s) ORDER BY time DESC LIMIT 1"
 # An acceptance above every known stretch is of a minute that is not copied yet, unless it is old.
 RECOUNT = """
 SELECT width_bucket(acceptance, %(firsts)s::int8[]), source, dialect, sum(rows)::bigint,
@@ -145,53 +200,83 @@ FROM log_batch WHERE acceptance >= %(first)s AND acceptance < %(beyond)s
 GROUP BY 1, 2, 3
 """
 COMMITTED = "SELECT acceptance FROM log_batch WHERE batch = ANY(%s)"
-BEYOND = 2**63 - 1
 
 
-def tabled(conn: psycopg.Connection[Any], held: Held | None, start: int, end: int) -> Lines:
+def span_of(conn: psycopg.Connection[Any], start: int, end: int) -> Span:
+    values = {"start": start * 60, "end": end * 60}
+    stretches: list[tuple[int, int]] = conn.execute(STRETCHES, values).fetchall()
+    before = conn.execute(BEFORE, [start * 60]).fetchone()
+    high = next((first for minute, first in stretches if minute >= end), LARGEST)
+    firsts = [(minute, first) for minute, first in stretches if minute < end]
+    return Span(start, end, firsts, before[0] + 1 if before else 0, high)
+
+
+def tabled(conn: psycopg.Connection[Any], span: Span) -> Lines:
     books = {
         Place(*place): Line(refused, accepted, duplicate)
-        for *place, refused, accepted, duplicate in conn.execute(BOOKS, [start * 60, end * 60]).fetchall()
+        for *place, refused, accepted, duplicate in conn.execute(
+            BOOKS, [span.start * 60, span.end * 60]
+        ).fetchall()
     }
-    stretches: list[tuple[int, int]] = conn.execute(
-        STRETCHES, {"start": start * 60, "end": end * 60}
-    ).fetchall()
-    lines = added(books, stored(conn, stretches, end))
-    if held:
-        known = [w for w in held.waiting if start <= w.minute < end]
-        lines = added(lines, waiting_lines(known, committed(conn, known)))
-    told = {minute for minute, _ in stretches}
-    return {place: line if place.minute in told else unsettled(line) for place, line in named(lines).items()}
+    return added(books, stored(conn, span))
 
 
-def stored(conn: psycopg.Connection[Any], stretches: list[tuple[int, int]], end: int) -> Lines:
-    after = next((first for minute, first in stretches if minute >= end), BEYOND)
-    inside = [(minute, first) for minute, first in stretches if minute < end]
-    if not inside:
+def stored(conn: psycopg.Connection[Any], span: Span) -> Lines:
+    if not span.firsts:
         return {}
-    firsts = [first for _, first in inside]
-    values = {"firsts": firsts, "first": firsts[0], "beyond": after, "young": 2 * SETTLE_SECONDS}
+    firsts = [first for _, first in span.firsts]
+    values = {"firsts": firsts, "first": firsts[0], "beyond": span.high, "young": 2 * SETTLE_SECONDS}
     return {
-        Place(inside[bucket - 1][0], source, dialect): Line(stored=rows, quarantined=quarantined)
+        Place(span.firsts[bucket - 1][0], source, dialect): Line(stored=rows, quarantined=quarantined)
         for bucket, source, dialect, rows, quarantined in conn.execute(RECOUNT, values).fetchall()
     }
 
 
-def committed(conn: psycopg.Connection[Any], waiting: list[Waiting]) -> set[int]:
-    if not waiting:
+# ---- what the broker says ----
+
+
+def waiting(
+    conn: psycopg.Connection[Any], buffer: Buffer, span: Span, files: Files, deadline: float
+) -> tuple[Lines, int]:
+    """What waits, and the first minute of which not all was read. Asks both by turns: neither idles long."""
+    tally = Tally()
+    for page in pages(buffer.client, span.low, span.high):
+        inside = [w for w in page.batches if span.start <= w.minute < span.end]
+        tally.add(inside, committed(conn, inside), files.rows)
+        if page.beyond is not None and time.monotonic() > deadline:
+            return tally.lines(), span.minute_of(page.beyond)
+    return tally.lines(), span.end
+
+
+def committed(conn: psycopg.Connection[Any], batches: list[Waiting]) -> set[int]:
+    if not batches:
         return set()
-    return {number for (number,) in conn.execute(COMMITTED, [[w.batch for w in waiting]]).fetchall()}
+    return {number for (number,) in conn.execute(COMMITTED, [[w.batch for w in batches]]).fetchall()}
 
 
-def waiting_lines(waiting: Iterable[Waiting], committed: set[int]) -> Lines:
-    lines: Lines = {}
-    for one in waiting:
-        if one.acceptance not in committed:
-            queued = one.state is State.QUEUED
-            line = Line(queued=one.rows) if queued else Line(spilled=one.rows)
-            place = Place(one.minute, one.source, one.dialect)
-            lines[place] = lines.get(place, Line()) + line
-    return lines
+class Tally:
+    def __init__(self) -> None:
+        self._counts: dict[Place, list[int]] = {}  # rows queued, rows spilled, batches unheld
+
+    def add(
+        self, batches: Iterable[Waiting], committed: set[int], in_files: Callable[[int], int | None]
+    ) -> None:
+        for one in batches:
+            if one.acceptance in committed:
+                continue
+            counts = self._counts.setdefault(Place(one.minute, one.source, one.dialect), [0, 0, 0])
+            if one.state is State.QUEUED:
+                counts[0] += one.rows
+            elif (rows := in_files(one.acceptance)) is not None:
+                counts[1] += rows
+            else:
+                counts[2] += 1
+
+    def lines(self) -> Lines:
+        return {
+            place: Line(queued=queued, spilled=spilled, unheld=unheld)
+            for place, (queued, spilled, unheld) in self._counts.items()
+        }
 
 
 def added(*books: Lines) -> Lines:
@@ -246,8 +331,8 @@ def total(lines: Lines) -> Line:
     return sum(lines.values(), Line())
 
 
-def differences(lines: Lines) -> dict[Place, int]:
-    return {place: line.difference for place, line in sorted(lines.items()) if line.difference}
+def differences(lines: Lines) -> Lines:
+    return {place: line for place, line in sorted(lines.items()) if line.difference}
 
 
 def start_of(minute: int) -> datetime:

@@ -97,10 +97,12 @@ WITH segment AS MATERIALIZED (
       AND time_min >= (SELECT max(floor) FROM log_class)
       AND committed > now() - %(days)s * interval '1 day'
 ), wanted AS (
-    SELECT seg, source, sum(log_batch.rows) AS rows FROM log_batch JOIN segment USING (seg) GROUP BY 1, 2
+    SELECT seg, source, sum(log_batch.rows) AS rows FROM log_batch JOIN segment USING (seg)
+    WHERE %(sources)s::int4[] IS NULL OR source = ANY(%(sources)s) GROUP BY 1, 2
 ), there AS (
     SELECT seg, source, count(*) AS rows FROM log
     WHERE seg > %(after)s AND seg <= %(upto)s
+      AND (%(sources)s::int4[] IS NULL OR source = ANY(%(sources)s))
       AND time >= (SELECT min(time_min) FROM segment) AND time <= (SELECT max(time_max) FROM segment)
     GROUP BY 1, 2
 )
@@ -110,7 +112,7 @@ FROM wanted FULL JOIN there USING (seg, source) JOIN segment USING (seg)
 WHERE coalesce(wanted.rows, 0) <> coalesce(there.rows, 0)
   AND NOT EXISTS (SELECT FROM log_erased WHERE upto >= seg
                   AND log_erased.source = coalesce(wanted.source, there.source))
-ORDER BY seg
+ORDER BY seg LIMIT %(most)s
 """
 
 
@@ -119,9 +121,20 @@ def round_on(conn: psycopg.Connection[Any], most: int = LINES_A_ROUND) -> Round:
     after = row[0] if row else 0
     found = conn.execute(NEXT, {"after": after, "most": most}).fetchone()
     upto = found[0] if found and found[0] is not None else newest(conn)
-    values = {"after": after, "upto": upto, "days": MOST_DAYS}
-    short = [Short(*row) for row in conn.execute(RECOUNT, values).fetchall()] if upto > after else []
+    short = short_of(conn, after, upto) if upto > after else []
     return Round(after, max(after, upto), short, ended=upto >= newest(conn))
+
+
+def short_of(
+    conn: psycopg.Connection[Any],
+    after: int,
+    upto: int,
+    sources: list[int] | None = None,
+    most: int | None = None,
+) -> list[Short]:
+    """Segments above `after` and up to `upto` whose lines are not as many as their batches had."""
+    values = {"after": after, "upto": upto, "days": MOST_DAYS, "sources": sources, "most": most}
+    return [Short(*row) for row in conn.execute(RECOUNT, values).fetchall()]
 
 
 def newest(conn: psycopg.Connection[Any]) -> int:

@@ -1,0 +1,93 @@
+"""A worker counts what its spill directory holds, in the files and not in its memory, and tells the broker.
+
+Each file is read once, with its checksums: it never changes under its name. What is no longer there, or no
+longer readable, is taken back; so a deleted file, a damaged one and an orphaned volume are noticed by the
+ledger, which has the broker's own word to hold against it (webapp/spilled.py).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from socket import gethostname
+
+import redis
+
+from webapp import spilled
+from webapp.spilled import Volume
+from workers import spill
+from workers.errors import Damaged
+from workers.spool import Spool
+
+SECONDS = 0.5  # of reading at once, or one file: the rest is for the next time
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    batches: int
+    rows: int
+
+
+class Recount:
+    def __init__(
+        self,
+        client: redis.Redis,
+        spool: Spool,
+        worker: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._spool = spool
+        self._worker = worker
+        self._clock = clock
+        self._counted: dict[str, Counted] = {}
+
+    def tell(self) -> Volume:
+        """Raises IngestError where the broker does not hear it, OSError where nothing can be read."""
+        paths = {path.name: path for path in self._spool.waiting()}
+        told = spilled.told(self._client, self._worker)
+        self._counted = {name: one for name, one in self._counted.items() if name in paths}
+        new, unreadable = self._read([path for name, path in paths.items() if not self._known(name, told)])
+        volume = self._sum(paths, len(paths) - len(self._counted))
+        spilled.tell(self._client, self._worker, volume, new, (told - paths.keys()) | (told & unreadable))
+        return volume
+
+    def _known(self, name: str, told: set[str]) -> bool:
+        return name in self._counted and name in told
+
+    def _read(self, paths: list[Path]) -> tuple[dict[str, bytes], set[str]]:
+        new: dict[str, bytes] = {}
+        unreadable: set[str] = set()
+        until = self._clock() + SECONDS
+        for path in paths:
+            try:
+                rows = {one.acceptance: one.rows for one in self._spool.read(path).batches}
+            except FileNotFoundError:  # stored meanwhile
+                continue
+            except (OSError, Damaged):
+                self._counted.pop(path.name, None)
+                unreadable.add(path.name)
+                continue
+            new[path.name] = spilled.pack(rows)
+            self._counted[path.name] = Counted(len(rows), sum(rows.values()))
+            if self._clock() > until:
+                break
+        return new, unreadable
+
+    def _sum(self, paths: dict[str, Path], uncounted: int) -> Volume:
+        return Volume(
+            host=gethostname(),
+            directory=str(self._spool.directory),
+            files=len(paths),
+            batches=sum(one.batches for one in self._counted.values()),
+            rows=sum(one.rows for one in self._counted.values()),
+            bytes=self._spool.holds()[1],
+            oldest_us=min(map(written_us, paths), default=0),
+            aside=len(self._spool.aside()),
+            uncounted=uncounted,
+        )
+
+
+def written_us(name: str) -> int:
+    stem = name.removesuffix(spill.SUFFIX)
+    return int(stem) if stem.isdigit() else 0
