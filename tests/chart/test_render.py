@@ -1,4 +1,4 @@
-"""Helm 3 and 4 take the chart, the API servers of three versions take the objects, the bytes are always the same."""
+"""Helm 3 and 4 take the chart, three versions of API servers the objects, the bytes are always the same."""
 
 import functools
 import re
