@@ -183,6 +183,10 @@ def begin(**_: Any) -> None:
         freed = patiently(lambda: worker().buffer.free(settings.WORKER_NAME))
     except (WeakBroker, DirectoryTaken, BrokerGone) as error:
         raise SystemExit(f"the worker does not start: {error}") from error
+    except OSError as error:
+        raise SystemExit(
+            f"the worker does not start: SPILL_DIR={settings.SPILL_DIR}: {error.strerror}."
+        ) from error
     finally:
         client.close()
     log.info(

@@ -48,10 +48,12 @@ class Site:
         self.broker_url = broker_url
 
     @contextmanager
-    def worker(self, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, *before: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`before` is a command that ends by becoming the one that is given to it."""
+        command = [*before, *worker_command()]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                worker_command(), env=self.environment | environment, stdout=log, stderr=subprocess.STDOUT
+                command, env=self.environment | environment, stdout=log, stderr=subprocess.STDOUT
             )
         try:
             yield process
