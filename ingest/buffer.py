@@ -37,6 +37,8 @@ c:<minute>      Hash, the books of the batches accepted in that minute: open = t
                 <source>|<dialect>|<counter> = rows. By accept and finish; expires a day after open fell to 0.
 minutes         Zset: minutes that have books by when these last changed (ms). Pruned by minutes().
 drain           Hash of 12 slots: <number of 5 s bucket>:<rows that left the queue>. By finish.
+volumes         Hash: what each worker's spill directory holds, in sum; volume:<worker>, by file.
+                webapp/spilled.py.
 directory, directory:version   Who may send: `directory.py`. Written by publish.
 used heartbeats Hashes: when each token was last used, `usage.py`; who is alive, webapp/heartbeat.py.
 ingest, _kombu.*, unacked*     Celery's own; accept and want_hint read the length of `ingest`.

@@ -79,6 +79,12 @@ class Status(serializers.Serializer[Any]):
     hidden_sources = serializers.IntegerField()
     edition = serializers.ChoiceField(["plain", "apache", "community"])
     retention_days = serializers.IntegerField()
+    imbalance = serializers.IntegerField(
+        help_text="Lines of sources that you may see which the ledger finds missing, or too many."
+    )
+    unheld = serializers.IntegerField(
+        help_text="Batches of them that the broker takes for spilled and no worker's volume holds."
+    )
     version = serializers.CharField()
     demo = Offered(many=True, help_text="Searches to begin with, while there are lines of the demo.")
 

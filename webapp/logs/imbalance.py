@@ -136,7 +136,8 @@ SELECT coalesce(sum(abs(lines)), 0)::bigint, count(*),
        coalesce(extract(epoch FROM now() - min(found)), 0)::bigint,
        (SELECT extract(epoch FROM now() - looked)::bigint FROM log_recount),
        coalesce(sum(unheld), 0)::bigint
-FROM log_imbalance WHERE time < now() - %s * interval '1 second'
+FROM log_imbalance WHERE time < now() - %(settle)s * interval '1 second'
+  AND (%(sources)s::int4[] IS NULL OR source = ANY(%(sources)s))
 """
 LATEST = """
 SELECT book, source, dialect, time, lines, unheld, found, extract(epoch FROM now() - found)::bigint
@@ -145,8 +146,10 @@ ORDER BY found, book, place LIMIT %(most)s
 """
 
 
-def standing(conn: psycopg.Connection[Any]) -> Standing:
-    row = conn.execute(STANDING, [ledger.SETTLE_SECONDS]).fetchone()
+def standing(conn: psycopg.Connection[Any], sources: frozenset[int] | None = None) -> Standing:
+    """Of all sources, or of those."""
+    values = {"settle": ledger.SETTLE_SECONDS, "sources": None if sources is None else sorted(sources)}
+    row = conn.execute(STANDING, values).fetchone()
     assert row is not None
     return Standing(*row)
 

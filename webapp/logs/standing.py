@@ -15,7 +15,7 @@ from psycopg import sql
 from ingest.buffer import Buffer, connect
 from ingest.errors import Transient
 from webapp.access.scope import Scope
-from webapp.logs import times
+from webapp.logs import imbalance, times
 from webapp.logs.asking import Ask
 from webapp.logs.errors import OutOfTime, classify
 from webapp.logs.search import search
@@ -33,6 +33,8 @@ class Stored:
     last_commit: str | None
     edition: str
     retention_days: int
+    imbalance: int  # lines that the ledger finds missing, or too many
+    unheld: int  # batches of them that are said to be spilled, and that no volume holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def stored(scope: Scope) -> Stored:
             row = reader.conn.execute(FACTS).fetchone()
             assert row is not None
             committed, edition, days = row
+            balance = imbalance.standing(reader.conn, scope.sources)
             return Stored(
                 as_of_time=times.rfc3339(reader.token.time_us * 1000),
                 newest=newest,
@@ -83,6 +86,8 @@ def stored(scope: Scope) -> Stored:
                 last_commit=committed and times.rfc3339(times.nanoseconds(committed)),
                 edition=edition,
                 retention_days=days,
+                imbalance=balance.lines,
+                unheld=balance.unheld,
             )
     except psycopg.Error as error:
         raise classify(error) from error

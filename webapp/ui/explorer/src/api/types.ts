@@ -148,6 +148,8 @@ export interface Status {
   hidden_sources: number;
   edition: string;
   retention_days: number;
+  imbalance: number;
+  unheld: number;
   version: string;
   demo: { title: string; q: string; start: string; end: string }[];
 }

@@ -51,7 +51,15 @@ function useWaits(): { text: string; trouble: boolean } {
   const { data, error } = useStatus();
   if (error) return { text: awayText(error), trouble: true };
   if (!data) return { text: "", trouble: false };
-  return { text: waitsText(data), trouble: data.broker !== "ok" };
+  return { text: waitsText(data) + imbalanceText(data), trouble: data.broker !== "ok" || data.imbalance > 0 };
+}
+
+/** What the ledger found, in words: nothing while it balances. */
+function imbalanceText({ imbalance, unheld }: Status): string {
+  if (!imbalance) return "";
+  const lines = `${imbalance.toLocaleString("en")} ${imbalance === 1 ? "line" : "lines"} out of balance`;
+  const batches = `${unheld.toLocaleString("en")} spilled ${unheld === 1 ? "batch" : "batches"}`;
+  return unheld ? ` · ${lines}: ${batches} on no volume` : ` · ${lines}`;
 }
 
 function waitsText({ broker, queued, spilled }: Status): string {
