@@ -13,6 +13,7 @@ from typing import Any
 import redis
 from celery.signals import before_task_publish
 from django.conf import settings
+from prometheus_client import Gauge
 
 import webapp
 from ingest.broker import connect
@@ -20,6 +21,7 @@ from ingest.errors import IngestError
 from webapp import health, heartbeat
 
 SILENCE_SECONDS = 60.0
+TICK = Gauge("logboom_beat_tick_seconds", "When beat's schedule was last seen to move, seconds since 1970")
 
 
 class Pulse:
@@ -30,6 +32,7 @@ class Pulse:
 
     def beat(self, **_: Any) -> None:
         self.at = time.monotonic()
+        TICK.set_to_current_time()
 
     def alive(self) -> bool:
         return time.monotonic() - self.at < SILENCE_SECONDS or not broker_answers()

@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from webapp import flower
 from webapp.pipeline.books import books
 from webapp.pipeline.page import index
+from webapp.pipeline.runbooks import runbook, runbooks
 from webapp.ui.login import Login
 from webapp.ui.misdirected import ingest_elsewhere
 
@@ -29,5 +30,7 @@ urlpatterns = [
     path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.admin_view(index)),
     path("admin/ledger/", admin.site.admin_view(books), name="ledger"),
+    path("admin/runbooks/", admin.site.admin_view(runbooks), name="runbooks"),
+    path("admin/runbooks/<slug:name>/", admin.site.admin_view(runbook), name="runbook"),
     path("admin/", admin.site.urls),
 ]

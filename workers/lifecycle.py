@@ -28,6 +28,7 @@ from workers.breaker import Breaker
 from workers.database import Database
 from workers.deadline import Watchdog
 from workers.errors import DirectoryTaken
+from workers.gauges import Gauges
 from workers.pulse import Pulse
 from workers.pump import Pump, Step
 from workers.report import Report
@@ -73,6 +74,7 @@ class Worker:
         self.report = Report(
             client=self.buffer.client, spool=self.spool, breaker=self.breaker, live=self.pulse.live
         )
+        self.gauges = Gauges(self.buffer, self.spool)
         self._loops: list[threading.Thread] = []
 
     def step(self) -> Step:
@@ -96,6 +98,7 @@ class Worker:
 
     def tick(self) -> None:
         self.report.tell()
+        self.gauges.tell()
         try:
             self.pump.tell.again()
             if self.buffer.want_hint():

@@ -263,3 +263,21 @@ def test_raw_bytes_are_given_to_none_who_may_not_read_their_source(
     assert browser.get(address).content == b"secret"
     Grant.objects.all().delete()
     assert browser.get(address).status_code == 404
+
+
+# ---- runbooks ----
+
+
+def test_what_is_wrong_leads_to_its_runbook_and_the_runbook_is_shown(root: Client) -> None:
+    page = root.get("/admin/").content.decode()
+    links = set(re.findall(r'href="(/admin/runbooks/[a-z-]+/)"', page))
+    assert links == {"/admin/runbooks/worker-stuck/"}  # no worker, no beat
+    shown = text_of(root, links.pop())
+    assert "Nothing leaves the queue, or a role hangs" in shown
+    assert "manage.py queue" in shown
+
+
+def test_all_runbooks_are_listed_and_an_unknown_one_is_not_found(root: Client, client: Client) -> None:
+    assert "The ledger is out of balance" in text_of(root, "/admin/runbooks/")
+    assert root.get("/admin/runbooks/nothing/").status_code == 404
+    assert client.get("/admin/runbooks/imbalance/").status_code == 302
