@@ -146,10 +146,10 @@ def kept(number: int, bad: BadLine, raw: bytes) -> Reject:
 
 
 def document(body: bytes, form: Form, limits: Limits) -> Iterable[bytes]:
-    """The items of an array, or the lines of anything else; BadLine where an array is broken as a whole."""
+    """The items of an array, or the lines of anything else. BadLine: JSON that is a broken array."""
     first = body[:LEADING].lstrip()[:1]
     if first == b"[":
-        return array(body, limits)
+        return array_or_lines(body, limits) if form is Form.LINES else array(body, limits)
     if first != b"{" or form is Form.LINES:
         return split(body, limits)
     return wrapped(body, limits) or single(body, limits) or split(body, limits)
@@ -171,6 +171,14 @@ def array(body: bytes, limits: Limits) -> Iterable[bytes]:
         except NOT_JSON as error:
             wrong = wrong or error
     raise not_json(wrong)
+
+
+def array_or_lines(body: bytes, limits: Limits) -> Iterable[bytes]:
+    """Of who says that these are lines: a first one that only begins like an array takes none along."""
+    try:
+        return array(body, limits)
+    except (BadLine, TooLarge):
+        return split(body, limits)
 
 
 def wrapped(body: bytes, limits: Limits) -> Iterable[bytes] | None:

@@ -72,6 +72,20 @@ def test_a_broken_array_is_one_reject(body: str) -> None:
     assert (reject.line, reject.raw) == (1, body.encode()[: native.QUARANTINED_BYTES])
 
 
+@pytest.mark.parametrize(
+    "bad", [b'["x"]', b"[2026-11-24 12:00:00] starting", b'[{"message": "a"},', b"[" * 5000]
+)
+def test_a_first_line_that_begins_like_an_array_takes_no_line_along(bad: bytes) -> None:
+    found = decode(bad + b'\n{"message": "b"}\n{"message": "c"}\n', Form.LINES)
+    assert [record.message for record in found.records] == ["b", "c"]
+    assert [(reject.line, reject.raw) for reject in found.rejects] == [(1, bad)]
+
+
+def test_a_whole_array_is_read_as_one_whatever_it_is_said_to_be() -> None:
+    found = decode(b'[{"message": "a"},\n{"message": "b"}]\n', Form.LINES)
+    assert [record.message for record in found.records] == ["a", "b"]
+
+
 def test_plain_text_is_a_message_a_line() -> None:
     found = decode(b'first\r\n\n  second {"a": 1} \n\xff\x00\nlast', Form.TEXT)
     assert [record.message for record in found.records] == [
