@@ -111,9 +111,12 @@ def test_a_strangers_line_is_not_taken_for_planted() -> None:
 
 
 def test_a_body_of_nothing_but_garbage_has_no_line_to_be_stored() -> None:
-    batch = lines.make(RUN, 9, 0, 2)
-    assert (batch.lines, batch.sum, len(batch.planted)) == (0, 0, 2)
-    assert not taken_in(batch.body).records
+    for number in range(len(lines.POISON)):
+        batch = lines.make(RUN, number, 0, 1)
+        assert (batch.lines, batch.sum) == (0, 0)
+        found = taken_in(batch.body)
+        assert not found.records
+        assert [(one.reason, one.raw) for one in found.rejects] == [(p.reason, p.raw) for p in batch.planted]
 
 
 def test_a_batchs_range_holds_its_lines_and_no_others() -> None:

@@ -209,14 +209,14 @@ def place_of(line: Line, run: str) -> Place | None:
 
 POISON: tuple[tuple[str, str], ...] = (
     ("bad_json", '{{"challenge.poison":"{mark}" and here it breaks'),
-    ("not_an_object", '["challenge.poison","{mark}"]'),
+    ("not_an_object", '"challenge.poison:{mark}"'),
     ("bad_time", '{{"challenge.poison":"{mark}","time":"yesterday at noon","message":"x"}}'),
     ("too_old", '{{"challenge.poison":"{mark}","time":"1999-12-31T23:59:59Z","message":"x"}}'),
     ("name_too_long", '{{"challenge.poison":"{mark}","service":"' + "s" * 300 + '"}}'),
     ("bad_number", '{{"challenge.poison":"{mark}","attributes":{{"n":1e99999}}}}'),
     ("bad_json", '{{"challenge.poison":"{mark}","message":"\\ud83e\udcff and no end'),
 )
-MARK = re.compile(r'challenge\.poison"[:,]"([0-9TZ]+-[0-9a-f]+)/(\d+)/(\d+)"')
+MARK = re.compile(r'challenge\.poison"?:"?([0-9TZ]+-[0-9a-f]+)/(\d+)/(\d+)"')
 
 
 def poisoned(run: str, batch: int, number: int) -> tuple[str, bytes]:
