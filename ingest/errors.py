@@ -64,12 +64,10 @@ class NoMemory(Transient):
     reason = "no_memory"
 
 
-class TooSlow(Transient):
-    """The body did not arrive in time."""
+class NoThreads(Transient):
+    """Every thread is with a request that does not get on."""
 
-    code = "too_slow"
-    status = 408
-    reason = "too_slow"
+    reason = "no_threads"
 
 
 class NoDirectory(Transient):

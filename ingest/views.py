@@ -1,5 +1,6 @@
 """HTTP glue of the ingest port: arguments in, `accept`, answer out."""
 
+import functools
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -11,7 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_
 
 from ingest import bodies, problems, stage
 from ingest.accept import Receipt, Sent, accept
-from ingest.errors import BadBody, IngestError, Transient
+from ingest.errors import BadBody, IngestError, NoThreads, Transient
+from ingest.gate import Gate
 from ingest.record import Reject
 
 MOST_LISTED = 1000  # refused lines in one answer
@@ -29,18 +31,35 @@ def logs(request: HttpRequest) -> HttpResponse:
     """POST /api/v1/logs"""
     if request.method != "POST":
         return problems.wrong_method(request, "POST")
-    with SECONDS.time():
-        asked = sent(request)
-        try:
-            receipt = accept(stage.of_settings(), asked)
-        except IngestError as error:
-            REQUESTS.labels(error.code).inc()
-            if isinstance(error, Transient):
-                REFUSED.labels(error.reason).inc()
-            hear_out(request, asked, error)
-            return problems.refusal(request, error)
-        REQUESTS.labels("accepted" if receipt.accepted else "nothing_good").inc()
-        return answer(request, receipt)
+    try:
+        with gate_of_settings().place(), SECONDS.time():
+            return take(request)
+    except NoThreads as error:  # not heard out: that would take one more thread
+        tell(error)
+        return problems.refusal(request, error)
+
+
+@functools.cache
+def gate_of_settings() -> Gate:
+    return Gate(settings.INGEST_THREADS, settings.SILENT_SECONDS)
+
+
+def take(request: HttpRequest) -> HttpResponse:
+    asked = sent(request)
+    try:
+        receipt = accept(stage.of_settings(), asked)
+    except IngestError as error:
+        tell(error)
+        hear_out(request, asked, error)
+        return problems.refusal(request, error)
+    REQUESTS.labels("accepted" if receipt.accepted else "nothing_good").inc()
+    return answer(request, receipt)
+
+
+def tell(error: IngestError) -> None:
+    REQUESTS.labels(error.code).inc()
+    if isinstance(error, Transient):
+        REFUSED.labels(error.reason).inc()
 
 
 def sent(request: HttpRequest) -> Sent:

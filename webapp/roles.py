@@ -17,6 +17,8 @@ CELERY = [sys.executable, "-m", "celery", "-A", "webapp.celery", "--quiet"]
 GRANIAN = [sys.executable, "-m", "webapp.serving", "--workers", "1", "--no-ws"]
 STOP_SECONDS = "15"  # granian's: longer than a request may wait for the broker (BROKER_WAIT_SECONDS)
 
+SPARE_THREADS = 2  # of ingest: one answers probes, while the other may look for a place
+
 BIND = env.text("BIND", "127.0.0.1")
 WEB_PORT = env.integer("WEB_PORT", 8000, least=1, most=65535)
 INGEST_PORT = env.integer("INGEST_PORT", 8001, least=1, most=65535)
@@ -29,7 +31,8 @@ def web() -> list[str]:
 
 
 def ingest() -> list[str]:
-    threads = str(env.integer("INGEST_THREADS", 8, least=2, most=256))
+    """More threads than places for lines (ingest/gate.py): probes are answered while those are taken."""
+    threads = str(env.integer("INGEST_THREADS", 8, least=2, most=256) + SPARE_THREADS)
     listen = ["--host", BIND, "--port", str(INGEST_PORT), "--workers-kill-timeout", STOP_SECONDS]
     return [
         *GRANIAN,

@@ -1,7 +1,9 @@
 """The ingest port as production runs it: chunked and cut bodies, bombs, and brokers that are away or weak."""
 
+import contextlib
 import gzip
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ import redis
 from ingest.buffer import connect
 from ingest.directory import publish
 from tests.ports import Port, serving, wait_for
-from tests.senders import DIRECTORY, LINE
+from tests.senders import DIRECTORY, GOOD, LINE
 from webapp.local import servers
 
 
@@ -72,6 +74,32 @@ def test_a_bomb_is_refused_in_bounded_memory(port: Port) -> None:
 def test_probes_and_metrics_answer_without_a_word_to_the_broker(port: Port, broker: redis.Redis) -> None:
     for path in ("/livez", "/readyz", "/metrics"):
         assert port.request("GET", path).status == 200
+
+
+@contextlib.contextmanager
+def stalled(port: Port, count: int) -> Iterator[None]:
+    """Senders who announce a body, send a part of it and say no more; they have no token either."""
+    head = "POST /logs HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\npart"
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            sender = stack.enter_context(socket.create_connection(("127.0.0.1", port.port)))
+            sender.sendall(head.encode())
+        yield
+
+
+def test_senders_that_stop_half_way_take_neither_the_probes_nor_the_port_for_long(
+    valkey_url: str, broker: redis.Redis, tmp_path: Path
+) -> None:
+    publish(broker, DIRECTORY)
+    with serving(valkey_url, tmp_path / "log", INGEST_THREADS="2", SILENT_SECONDS="2") as port:
+        assert port.post(LINE).status == 202
+        with stalled(port, 8):
+            answer = port.until_refused(LINE, GOOD, "overloaded")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+            assert port.request("GET", "/readyz").status == 200
+            assert port.until_accepted(LINE).json["accepted"] == 1
+            assert port.refused("no_threads") >= 1
+            assert port.figures("logboom_ingest_cut_connections_total")[0] >= 2
 
 
 def test_ingest_starts_without_its_broker_and_waits_for_it(tmp_path: Path) -> None:
