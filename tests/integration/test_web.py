@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from ingest import directory
+from tests.faults import frozen
 from webapp.access.models import Source, Token
+from webapp.local import servers
+from webapp.settings import CACHES
 from webapp.ui import throttle
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +105,19 @@ def test_people_log_in_while_the_cache_is_away(root: Client, settings: Any) -> N
     settings.CACHES = {"default": away}
     assert Client().post("/login/", {"username": "root", "password": "wrong"}).status_code == 200
     assert Client().post("/login/", {"username": "root", "password": PASSWORD}).status_code == 302
+
+
+def test_people_log_in_while_the_cache_hangs(
+    root: Client, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    launched = servers.valkey(tmp_path / "cache", servers.free_port(), broker=False)
+    with servers.running(launched) as server, frozen(server.process.pid):
+        settings.CACHES = {"default": CACHES["default"] | {"LOCATION": server.url}}
+        client = Client()
+        assert client.post("/login/", {"username": "root", "password": PASSWORD}).status_code == 302
+        assert "_auth_user_id" in client.session, "it lies in the database"
+    assert "log-in is not throttled, the cache is away" in caplog.text
+    assert CACHES["default"]["OPTIONS"]["socket_timeout"] <= 1
 
 
 def test_logging_out_is_a_post(root: Client) -> None:
