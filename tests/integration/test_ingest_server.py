@@ -91,7 +91,7 @@ def test_senders_that_stop_half_way_take_neither_the_probes_nor_the_port_for_lon
     valkey_url: str, broker: redis.Redis, tmp_path: Path
 ) -> None:
     publish(broker, DIRECTORY)
-    with serving(valkey_url, tmp_path / "log", INGEST_THREADS="2", SILENT_SECONDS="2") as port:
+    with serving(valkey_url, tmp_path / "log", INGEST_THREADS="2", SILENT_SECONDS="5") as port:
         assert port.post(LINE).status == 202
         with stalled(port, 8):
             answer = port.until_refused(LINE, GOOD, "overloaded")
