@@ -2,6 +2,7 @@
 
 import os
 
+from tests.books import at_once, booked
 from tests.brokers import any_broker, any_broker_url, broker_binary, buffer, own_broker
 from tests.database import (
     any_database_url,
@@ -27,6 +28,8 @@ __all__ = [
     "any_broker",
     "any_broker_url",
     "any_database_url",
+    "at_once",
+    "booked",
     "boss",
     "broker",
     "broker_binary",

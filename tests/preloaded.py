@@ -9,3 +9,4 @@ import django
 django.setup()
 
 import tests.crashing  # noqa: E402, F401
+import tests.replaying  # noqa: E402, F401

@@ -3,75 +3,31 @@
 import html
 import re
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.test import Client
 
-from ingest.buffer import Buffer, Move, Offer, State
+from ingest.buffer import Buffer, Move, State
 from ingest.envelope import Envelope, pack
 from tests.batches import offer, record
-from tests.workbench import OWNER, Bench
-from webapp.access.models import Grant, Source
-from webapp.logs import balance, erase, imbalance, ledger, presence, retention, store
-from workers.recount import Recount
+from tests.books import audit, look, run, spill, stored
+from tests.workbench import Bench
+from webapp.access.models import Grant
+from webapp.logs import balance, erase, imbalance, presence, retention, store
 
 DAY_US = 86_400_000_000
 
 
 @pytest.fixture
-def site(
-    broker: redis.Redis, valkey_url: str, django_logs_url: str, tmp_path: Path, settings: Any
-) -> Iterator[Bench]:
-    settings.BROKER_URL = valkey_url
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    for number, name in ((1, "shop"), (8, "demo"), (9, "old")):
-        Source.objects.create(pk=number, name=name)
-    with closing(Bench(broker, django_logs_url, tmp_path / "spill")) as bench:
-        yield bench
-    run(bench, "UPDATE log_class SET floor = 'epoch', raised = now()")
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every minute is settled: a test does not wait two minutes for one to be."""
-    monkeypatch.setattr(ledger, "SETTLE_SECONDS", -61)
-
-
-def audit() -> tuple[int, str]:
-    out = StringIO()
-    try:
-        call_command("audit", stdout=out, no_color=True)
-    except SystemExit as end:
-        return int(str(end.code)), out.getvalue()
-    return 0, out.getvalue()
-
-
-def look(site: Bench) -> imbalance.Standing:
-    with store.connect(site.url) as conn:
-        return imbalance.look(conn, site.buffer)
-
-
-def stored(site: Bench, *offers: Offer) -> None:
-    site.accept(*offers)
-    assert site.pump.step().outcome == "stored"
-
-
-def run(site: Bench, statement: str) -> int:
-    with psycopg.connect(site.url) as conn:
-        return conn.execute(statement).rowcount  # type: ignore[arg-type]
+def site(booked: Bench) -> Bench:
+    return booked
 
 
 def every_kind(site: Bench) -> None:
@@ -98,16 +54,6 @@ def expire(site: Bench) -> None:
         retention.run(conn)
         conn.execute("UPDATE log_class SET raised = now() - interval '1 day'")
         assert retention.run(conn) >= 1
-
-
-def spill(site: Bench, *offers: Offer) -> None:
-    site.accept(*offers)
-    site.database.close()
-    site.connect_to(site.url, spill_always=True)
-    assert site.pump.step().outcome == "spilled"
-    site.database.close()
-    site.connect_to(site.url)
-    Recount(site.buffer.client, site.spool, OWNER).tell()
 
 
 # ---- it balances ----
