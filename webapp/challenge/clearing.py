@@ -13,6 +13,7 @@ from ingest import directory
 from ingest.buffer import Buffer, Held, connect
 from ingest.errors import IngestError
 from webapp.access.models import Source
+from webapp.challenge import lines
 from webapp.local import installation, prepare
 from webapp.logs import erase, store
 
@@ -25,10 +26,10 @@ class NotCleared(Exception):
     """Transient: something of it stays, or will come back."""
 
 
-def own_token(name: str) -> str:
+def own_token() -> str:
     """The token that sends to the source of challenges, made at the first one."""
     source, _ = Source.objects.get_or_create(
-        name=name, defaults={"description": "Numbered lines of `manage.py challenge`."}
+        name=lines.SOURCE, defaults={"description": "Numbered lines of `manage.py challenge`."}
     )
     before = installation.read(installation.SECRETS).get(SECRET)
     prepare.keep_token(SECRET, "ingest", source)

@@ -52,7 +52,7 @@ class Local:
     @property
     def roles(self) -> list[str]:
         """Of its own: a database or a broker that was brought along is not ours to kill."""
-        return [role for role in WEIGHTS if role in self.facts()["pids"]]
+        return [role for role in WEIGHTS if self.facts().get("pids", {}).get(role)]
 
     def __call__(self) -> str:
         roles = self.roles
@@ -63,7 +63,7 @@ class Local:
 
     def kill(self, role: str, how: signal.Signals) -> str:
         """One process: of a web server its head, which takes the others along."""
-        pid = self.facts()["pids"][role][0]
+        pid = self.facts().get("pids", {}).get(role, [0])[0]
         if parent_of(pid) != supervisor(
             self.up
         ):  # up.json is a second behind, and a pid may be another's by now

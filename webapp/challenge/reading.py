@@ -100,7 +100,10 @@ class Reader:
 
     def stretch(self, asked: Parameters) -> list[Line]:
         found = self.answered(f"/api/v1/logs/export?{urlencode(asked)}", whole)
-        return list(map(lines.decode, found.splitlines()[:-1]))
+        try:
+            return list(map(lines.decode, found.split(b"\n")[:-2]))
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"the export holds what is no line: {error}") from error
 
     def is_there(self, batch: int) -> bool:
         """Whether a search finds the batch's first line now; False as well where nothing answers."""
@@ -109,9 +112,9 @@ class Reader:
                  "count": "none"}  # fmt: skip
         try:
             response = self.ask(f"/api/v1/logs/search?{urlencode(asked)}")
-        except BROKEN:
+            return response.status == 200 and bool(document(response.body)["logs"])
+        except (*BROKEN, Unreadable):
             return False
-        return response.status == 200 and bool(msgspec.json.decode(response.body)["logs"])
 
     # ---- the rest ----
 
@@ -132,8 +135,7 @@ class Reader:
     def receipt(self, batch: str) -> dict[str, Any] | None:
         """None where nobody knows the batch."""
         response = self.settled(f"/api/v1/batches/{batch}", lambda answer: answer.status in (200, 404))
-        found: dict[str, Any] = msgspec.json.decode(response.body)
-        return found if response.status == 200 else None
+        return document(response.body) if response.status == 200 else None
 
     def ledger(self, since: str, until: str) -> dict[str, Any]:
         return self.get("/api/v1/ledger", {"start": since, "end": until, "by": "source"})
@@ -141,8 +143,7 @@ class Reader:
     # ---- the wire ----
 
     def get(self, path: str, asked: Parameters) -> dict[str, Any]:
-        found: dict[str, Any] = msgspec.json.decode(self.answered(f"{path}?{urlencode(asked)}"))
-        return found
+        return document(self.answered(f"{path}?{urlencode(asked)}"))
 
     def answered(self, path: str, good: Callable[[Response], bool] = lambda response: True) -> bytes:
         return self.settled(path, lambda response: response.status == 200 and good(response)).body
@@ -166,6 +167,13 @@ class Reader:
                 raise Unreadable(why)
             self.sleep(min(LONGEST_PAUSE, pause(attempt, None, random.random())))
             attempt += 1
+
+
+def document(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"what answers is not Logboom: {error}") from error
 
 
 def complaint(path: str, response: Response) -> str:

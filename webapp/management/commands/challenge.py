@@ -77,6 +77,9 @@ class Command(BaseCommand):
         verbs = {"run": self.run, "check": self.check_again, "clear": self.clear}
         try:
             sys.exit(verbs[options["verb"]](options))
+        except KeyboardInterrupt:
+            self.stderr.write("Broken off: `challenge check JOURNAL` judges what was sent.")
+            sys.exit(130)
         except TROUBLE as error:
             raise CommandError(harmless(str(error)), returncode=UNPROVED) from error
         except OSError as error:
@@ -109,7 +112,7 @@ class Command(BaseCommand):
         """Raises CommandError where nobody agreed to them."""
         wanted = [word for word in options["faults"] or () if word != "none"]
         if "local" in wanted:
-            if not targets.is_local(Given(where.ingest.url, None, where.web.url, None)):
+            if not targets.is_local(addresses(where)):
                 raise faults.NotHere("local faults are for the installation that `make up` runs here.")
             if not options["yes"] and not agreed():
                 raise CommandError("nothing was done: --yes says that processes may be killed.", returncode=2)
@@ -127,7 +130,7 @@ class Command(BaseCommand):
 
     def tidy(self, found: Verdict, options: dict[str, Any], where: Targets, path: Path) -> None:
         """Only what is this run's alone, and only where the database at hand is the challenged one."""
-        if options["keep"] or not at_home(where):
+        if options["keep"] or not at_home(addresses(where)):
             self.stderr.write("The lines stay: `manage.py challenge clear` removes them where Logboom runs.")
             return
         head = found.account.head
@@ -174,10 +177,10 @@ class Command(BaseCommand):
         found = targets.find(given_in(options))
         where = self.readable(found, options)
         token = found.ingest_token
-        if token is None and targets.is_local(found) and settings.configured:
+        if token is None and options["source"] == lines.SOURCE and at_home(found):
             from webapp.challenge import clearing
 
-            token = clearing.own_token(options["source"])
+            token = clearing.own_token()
         return Targets(targets.target("ingest", found.ingest_url, token), where.web, where.headers)
 
     def readable(self, found: Given, options: dict[str, Any]) -> Targets:
@@ -252,9 +255,13 @@ def made(wanted: list[str], head: Head) -> list[Fault]:
     ]
 
 
-def at_home(where: Targets) -> bool:
-    here = Given(where.ingest.url, None, where.web.url, None)
-    return bool(settings.configured) and targets.is_local(here)
+def addresses(where: Targets) -> Given:
+    return Given(ingest_url=where.ingest.url, web_url=where.web.url)
+
+
+def at_home(where: Given) -> bool:
+    """Whether this process has the settings of the very installation that is challenged."""
+    return bool(settings.configured) and targets.is_local(where)
 
 
 def agreed() -> bool:
