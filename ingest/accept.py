@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from prometheus_client import Counter
 
 from ingest import bodies
-from ingest.buffer import Accepted, Offer
+from ingest.buffer import TOMBSTONE_MS, Accepted, Offer
 from ingest.dialects import native
 from ingest.directory import Directory, SourceEntry, digest, well_formed
 from ingest.envelope import Envelope, keyed_id, pack
@@ -27,6 +27,7 @@ from ingest.stage import Stage
 
 DIALECT = "native"
 LONGEST_KEY = 255  # bytes of an Idempotency-Key
+CROWDED_TOMBSTONE_MS = 300_000  # how long a repeat is known in the broker while it is crowded
 # A body that inflates to more is worked on alone, so that all threads together hold one such at a time.
 HEAVY_BYTES = 8 * 1024 * 1024
 
@@ -161,7 +162,17 @@ def identity(sender: Sender, content_hash: bytes) -> tuple[uuid.UUID, bytes | No
 
 
 def keep(stage: Stage, offer: Offer) -> Accepted:
-    return stage.durability.vouch(lambda: stage.buffer.accept(offer))
+    """A key that the client chose needs no long memory here, for the ledger knows the batch by its id.
+
+    An hour of them, sent quickly, would fill the broker, and no share could be laid on whoever did it.
+    """
+    hasty = stage.admission.crowded and chosen(offer.key)
+    kept_ms = CROWDED_TOMBSTONE_MS if hasty else TOMBSTONE_MS
+    return stage.durability.vouch(lambda: stage.buffer.accept(offer, tombstone_ms=kept_ms))
+
+
+def chosen(key: bytes | None) -> bool:
+    return key is not None and not key.startswith(b"\0")
 
 
 def count(accepted: Accepted, offer: Offer) -> None:

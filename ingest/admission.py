@@ -57,7 +57,8 @@ class Admission:
         self._polling = threading.Lock()
         self._polled = float("-inf")
         self._refusal: int | None = None  # the Retry-After of now, None while there is room
-        self._overdrawn: Mapping[int, int] = {}  # source -> its Retry-After, while the broker is crowded
+        self.crowded = False  # above the fair share
+        self._overdrawn: Mapping[int, int] = {}  # source -> its Retry-After, while it is
         self._lock = threading.Lock()
         self._talking: dict[int, float] = {}  # thread -> since when it is with the broker
         self._waiting: set[int] = set()  # threads that have been told that it is gone
@@ -89,9 +90,10 @@ class Admission:
         except BrokerGone:
             return  # accepting will find that out, and wait for it
         self._refusal = retry_after(depth) if depth.memory_share >= self._share else None
-        crowded = len(sources) > 1 and depth.memory_share >= self._fair_share
-        weights = {source: entry.weight for source, entry in sources.items()} if crowded else {}
-        self._overdrawn = fairness.overdrawn(depth, weights, self._fair_share) if crowded else {}
+        self.crowded = depth.memory_share >= self._fair_share
+        shared = self.crowded and len(sources) > 1
+        weights = {source: entry.weight for source, entry in sources.items()} if shared else {}
+        self._overdrawn = fairness.overdrawn(depth, weights, self._fair_share) if shared else {}
 
     def waiting(self, attempt: Callable[[], Answer]) -> Answer:
         """What `attempt` gives, tried again while the broker is gone. It must be safe to run twice."""

@@ -15,7 +15,7 @@ m:<batch>       Hash: a acceptance, s state (q p s d x), f source, l dialect, r 
                 expires 60 s after the final move. As long as it is there, accepting the batch again is a
                 repeat, so a batch never has two acceptances that are not at their end.
 k:<hash>        A keyed batch's tombstone, the hash being of source and key. Hash: h content hash, b batch,
-                a acceptance, r rows, j rejected. Written by accept, expires after an hour.
+                a acceptance, r rows, j rejected. Written by accept, expires after an hour or sooner.
 queued          Zset: every queued batch by acceptance. Written by accept, removed by finish.
 spilled         Zset: every spilled batch by acceptance. By finish.
 due:<source>    Zset: the source's batches in line, by acceptance. Into it: accept, release, free, and claim
@@ -65,6 +65,7 @@ ACCEPT, CLAIM, RELEASE, FREE, FINISH, WANT_HINT, DEPTH = map(
     Script, ("accept", "claim", "release", "free", "finish", "want_hint", "depth")
 )
 CLAIM_BYTES = 64 * 1024**2  # of one claim's answer, unless a single batch is larger
+TOMBSTONE_MS = 3_600_000
 BATCH_BYTES = 700  # what a queued batch takes beside its payload
 DRAIN_SECONDS, DRAIN_BUCKETS = 5, 6  # the rate is that of the last half minute
 MINUTES_AT_ONCE = 200  # hashes fetched in one pipeline
@@ -209,7 +210,7 @@ class Buffer:
         self.group_rows = settings.GROUP_ROWS if group_rows is None else group_rows
         self.group_bytes = group_bytes
 
-    def accept(self, offer: Offer) -> Accepted:
+    def accept(self, offer: Offer, *, tombstone_ms: int = TOMBSTONE_MS) -> Accepted:
         """Durable when this returns. May be repeated with the same offer: there is one acceptance."""
         verdict, batch, acceptance, rows, rejected, hint = ACCEPT.run(
             self.client,
@@ -219,6 +220,7 @@ class Buffer:
             offer.rows,
             offer.content_hash,
             b"" if offer.key is None else tombstone(offer.source, offer.key),
+            tombstone_ms,
             offer.payload,
             *(part for reason, lines in offer.rejects.items() for part in (reason, lines)),
         )

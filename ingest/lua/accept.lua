@@ -1,9 +1,10 @@
 #!lua
 -- No flags: over maxmemory the server refuses this script before its first line, so never half of it is done.
--- ARGV: batch, source, dialect, rows, content hash, tombstone's key or '', payload, then reason, count, ...
+-- ARGV: batch, source, dialect, rows, content hash, tombstone's key or '', how long it stays in ms, payload, then
+-- reason, count, ...
 -- Answers {verdict, batch, acceptance, rows, rejected, hint}.
 local id, source, dialect, rows = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local hash, tombstone, payload = ARGV[5], ARGV[6], ARGV[7]
+local hash, tombstone, kept_ms, payload = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local NEW, AGAIN, CONFLICT = 0, 1, 2
 
 local now = now_ms()
@@ -48,7 +49,7 @@ end
 local acceptance = exact(number)
 
 local rejected = 0
-for at = 8, #ARGV, 2 do
+for at = 9, #ARGV, 2 do
   rejected = rejected + ARGV[at + 1]
   count(minute, source, dialect, 'refused:' .. ARGV[at], ARGV[at + 1])
 end
@@ -70,6 +71,6 @@ call('HINCRBY', 'held', 'qn:' .. source, #payload)
 enqueue(id, source, acceptance)
 if tombstone ~= '' then
   call('HSET', tombstone, 'h', hash, 'b', id, 'a', acceptance, 'r', rows, 'j', rejected)
-  call('PEXPIRE', tombstone, TOMBSTONE_MS)
+  call('PEXPIRE', tombstone, kept_ms)
 end
 return { NEW, id, acceptance, rows, rejected, take_hint() and 1 or 0 }

@@ -3,7 +3,6 @@ local call = redis.call
 
 local HINT_MS = 1000 -- a hint not followed by a claim within this time counts as lost
 local HINTS_MOST = 32 -- hints lying in Celery's queue; more would wake nobody
-local TOMBSTONE_MS = 3600000
 local FINAL_MS = 60000 -- how long a batch in a final state is still known
 local MINUTE_KEPT_S = 86400 -- counted from the end of the minute's last batch
 local DRAIN_MS, DRAIN_SLOTS = 5000, 12

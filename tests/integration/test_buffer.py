@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from ingest.buffer import Accepted, Buffer, Claim, Claimed, Held, Move, State
+from ingest.buffer import BATCH_BYTES, Accepted, Buffer, Claim, Claimed, Held, Move, State
 from ingest.errors import BrokerFull, KeyConflict
 from tests.brokers import ids, let_leases_run_out, moves, offer
 
@@ -146,6 +146,25 @@ def test_a_spilled_batch_leaves_the_broker_and_stays_in_the_books(buffer: Buffer
     assert buffer.depth().by_source[4] == Held(0, 0, 1, 10)
     buffer.finish([Move(accepted.batch, accepted.acceptance, State.STORED)])
     assert buffer.depth().by_source[4] == Held()
+
+
+def test_the_bytes_that_a_source_holds_come_and_go_with_its_batches(buffer: Buffer) -> None:
+    for _ in range(3):
+        buffer.accept(offer(source=4, payload=b"x" * 1000))
+    assert buffer.depth().by_source[4].queued_memory == 3 * (1000 + BATCH_BYTES)
+    first, *rest = buffer.claim("w").batches
+    buffer.finish(moves([first], State.STORED))
+    assert buffer.depth().by_source[4].queued_bytes == 2000
+    buffer.finish(moves(rest, State.SPILLED))
+    assert buffer.depth().by_source[4].queued_memory == 0
+
+
+def test_bytes_that_an_older_version_did_not_count_are_forgotten_with_its_last_batch(buffer: Buffer) -> None:
+    buffer.accept(offer(source=4, payload=b"x" * 1000))
+    buffer.client.hdel("held", "qn:4")
+    buffer.finish(moves(buffer.claim("w").batches, State.STORED))
+    buffer.accept(offer(source=4, payload=b"x" * 1000))
+    assert buffer.depth().by_source[4].queued_bytes == 1000
 
 
 @pytest.mark.parametrize("again", [State.SPILLED, *FINAL])

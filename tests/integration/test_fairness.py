@@ -127,6 +127,22 @@ def test_a_source_that_has_the_broker_to_itself_may_fill_it(
     assert waits.depth().memory_share >= 0.75
 
 
+def test_in_a_crowded_broker_the_keys_of_a_fast_sender_are_soon_forgotten(
+    port: Port, served: tuple[Port, redis.Redis], waits: Buffer
+) -> None:
+    """The ledger knows them for weeks; the broker would be filled by them, and nobody's queue be to blame."""
+    client = served[1]
+    assert port.post(LINE, TOKENS[QUIET], Idempotency_Key="early").status == 202
+    (early,) = client.keys("k:*")
+    assert flood(port, NOISY).status == 429
+    crowd(waits, 0.6)
+    port.until_refused(LINE, TOKENS[NOISY], "over_share")
+    assert port.post(LINE, TOKENS[HEAVY], Idempotency_Key="late").status == 202
+    (late,) = set(client.keys("k:*")) - {early}
+    assert 200_000 < client.pttl(late) <= 300_000
+    assert client.pttl(early) > 3_000_000
+
+
 # ---- a turn with the workers ----
 
 
