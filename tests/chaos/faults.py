@@ -94,6 +94,8 @@ class Faults:
                 continue
             if self.coming_up or any(one.pid == pid for one in self.endings):
                 continue
+            if how == "TERM" and not self.scene.works(number):
+                continue
             os.kill(pid, signal.Signals[f"SIG{how}"])
             self.touched[number] = now
             self.count(f"{how} to a worker")

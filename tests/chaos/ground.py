@@ -126,6 +126,7 @@ class Scene:
     database_url: str  # these two past the proxies
     broker_url: str
     memory: str  # of the broker
+    second_port: int  # where the second worker answers for its health
 
     def pids(self, role: str) -> list[int]:
         """Of the installation's role; empty while it is not up."""
@@ -138,6 +139,11 @@ class Scene:
             pid = self.ground.pid(SECOND)
             return pid if pid is not None and alive(pid) else None
         return next(iter(self.pids("worker")), None)
+
+    def works(self, number: int) -> bool:
+        """Whether it has started: one that has not yet knows nothing of an orderly end."""
+        port = self.second_port if number else int(self.made.environment["WORKER_HEALTH_PORT"])
+        return plan.answers("127.0.0.1", port)
 
     def broker(self) -> contextlib.closing[redis.Redis]:
         return contextlib.closing(redis.Redis.from_url(self.broker_url, socket_timeout=5))
@@ -166,7 +172,7 @@ def scene(say: Callable[[str], None], memory: str, megabytes: int, **settings: s
             name: stack.enter_context(contextlib.closing(Proxy("127.0.0.1", ports[server])))
             for name, server in (("database", "postgres"), ("broker", "broker"))
         }
-        volume = Volume(base.scratch / "spill", megabytes)
+        volume = stack.enter_context(contextlib.closing(Volume(base.scratch / "spill", megabytes)))
         if not volume.mounted:
             say(f"no file system of its own for spill files: SPILL_BYTES bounds them to {megabytes} MiB")
             settings["SPILL_BYTES"] = str(megabytes * 1024**2)
@@ -178,7 +184,7 @@ def scene(say: Callable[[str], None], memory: str, megabytes: int, **settings: s
                 **settings,
             )
         )
-        found = Scene(base, made, volume, proxies, database, broker, memory)
+        found = Scene(base, made, volume, proxies, database, broker, memory, servers.free_port())
         base.run(second_worker(found))
         yield found
 
@@ -197,13 +203,12 @@ def through(url: str, port: int, proxy: Proxy) -> str:
 def second_worker(scene: Scene) -> Child:
     """As the installation's own, under another name."""
     known = kept.read(scene.made.directory / "environment.json")
-    port = servers.free_port()
-    own = {"WORKER_NAME": SECOND, "WORKER_HEALTH_PORT": str(port), "HEALTH_PORT": str(port)}
+    own = {"WORKER_NAME": SECOND, "HEALTH_PORT": str(scene.second_port)}
     return Child(
         name=SECOND,
         argv=(sys.executable, str(roles.BASE / "manage.py"), "role", "worker"),
         log=scene.ground.scratch / "logs" / f"{SECOND}.log",
-        ready=lambda: plan.answers("127.0.0.1", port),
+        ready=lambda: scene.works(1),
         environment={**scene.made.environment, **known, **own, "PYTHONUNBUFFERED": "1"},
         grace=plan.WORKER_GRACE,
     )

@@ -39,6 +39,8 @@ class Volume:
 
     def fill(self) -> None:
         """Now, and with every call again: what is stored meanwhile makes room."""
+        if not self.directory.is_mount():  # whoever removes the mount must not have the machine's disk filled
+            raise RuntimeError(f"{self.directory} is no file system of its own any more")
         self.full = True
         step = 1024**2
         with self.ballast.open("ab", buffering=0) as sink:
@@ -55,6 +57,11 @@ class Volume:
         self.full = False
         with contextlib.suppress(FileNotFoundError):
             self.ballast.unlink()
+
+    def close(self) -> None:
+        """So that the directory under it can go; lazily, for whoever still stands in it."""
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.directory)], capture_output=True)
 
 
 def mounted(directory: Path, megabytes: int) -> bool:

@@ -101,7 +101,7 @@ def check_database(url: str) -> None:
         with psycopg.connect(url, connect_timeout=5) as conn:
             version = conn.info.server_version
     except psycopg.OperationalError as error:
-        said = str(error).strip().splitlines()[-1]
+        said = " ".join(str(error).split())
         raise Trouble(
             f"DATABASE_URL does not answer ({said}): mend it, or unset it for one of our own."
         ) from error
