@@ -12,6 +12,13 @@ PRODUCTION := SECRET_KEY_FILE=$(VENV)/check-key PUBLIC_URL=https://logs.example.
 	DATABASE_URL=postgresql://logboom@db.example.org/logboom ALLOWED_HOSTS=logs.example.org \
 	BROKER_URL=redis://broker.example.org/0 CACHE_URL=redis://cache.example.org/0
 
+# The tests that `make test` runs a second time, with every batch going through a spill file.
+UP := tests/acceptance/test_up.py::test
+SPILLED := tests/integration/test_spill_always.py tests/integration/test_pump.py \
+	tests/integration/test_crash_points.py tests/integration/test_worker_process.py \
+	$(UP)_the_printed_curl_sends_a_line_that_search_finds \
+	$(UP)_lines_go_through_a_spill_file_where_the_environment_says_so
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MAKE_BEGAN := $(shell date +%s)
 
@@ -34,6 +41,10 @@ status: $(VENV)/local ## what runs here, and whether it is ready
 test: $(VENV)/dev ## every test, on real servers
 	@sh .ci/timescale.sh $(BIN)/python
 	$(BIN)/python -m pytest $(ARGS)
+ifeq ($(strip $(ARGS)),)
+	@echo "Once more what is about lines on their way, now each through a spill file:"
+	SPILL_ALWAYS=1 CRASH_ROUNDS=1 $(BIN)/python -m pytest $(SPILLED)
+endif
 
 check: $(VENV)/dev ## what a machine can hold: style, types, imports, migrations, deployment
 	$(BIN)/ruff check .

@@ -2,6 +2,9 @@
 
 import os
 
+import pytest
+from django.conf import settings
+
 from tests.books import at_once, booked
 from tests.brokers import any_broker, any_broker_url, broker_binary, buffer, own_broker
 from tests.database import (
@@ -23,6 +26,15 @@ from tests.shop import plain_static, root, shop
 
 # Processes that tests start must not take the settings' stand-in (environment.py) for a real database.
 os.environ.pop("DATABASE_URL", None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With SPILL_ALWAYS=1 every line goes through a spill file: what is about the other way is left out."""
+    if settings.SPILL_ALWAYS:
+        direct = [item for item in items if item.get_closest_marker("direct")]
+        config.hook.pytest_deselected(items=direct)
+        items[:] = [item for item in items if item not in direct]
+
 
 __all__ = [
     "any_broker",

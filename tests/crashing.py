@@ -77,7 +77,7 @@ def ended(process: BaseProcess) -> int:
 def life(place: Place, path: str, point: Point) -> None:
     broker = redis.Redis.from_url(place.broker_url)
     prepare, work = PATHS[path]
-    bench = Bench(broker, place.database_url, place.directory, Files())
+    bench = Bench(broker, place.database_url, place.directory, spill_always=False)
     prepare(bench)
     doom = Doom(point)
     doom.arm(bench)

@@ -9,23 +9,52 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from django.conf import settings
+from prometheus_client import REGISTRY
 
 from ingest.buffer import Buffer, Offer, State
 from workers.breaker import Breaker
 from workers.database import Connection, Database
 from workers.flusher import Flusher
-from workers.pump import Pump
+from workers.pump import Pump, Step
 from workers.spool import Files, Spool
 
 OWNER = "worker-0"
 NOWHERE = "postgresql://logboom@127.0.0.1:1/nowhere"
 
 
-class Bench:
-    """The parts, put together as lifecycle.py does."""
+class Detour(Pump):
+    """A pump that always spills, and the flusher right behind it: to a test, as if it had stored."""
 
-    def __init__(self, broker: redis.Redis, url: str, directory: Path, files: Files | None = None) -> None:
+    flush: Callable[[], bool]
+
+    def step(self) -> Step:
+        step = super().step()
+        if step.outcome != "spilled":
+            return step
+        while self.flush():
+            pass
+        return Step("stored", step.batches, step.rows)
+
+
+class Bench:
+    """The parts, put together as lifecycle.py does; with SPILL_ALWAYS=1 lines take the way through a file.
+
+    A test that is about one way says so: `spill_always` True (the file stays until the flusher is turned) or
+    False (no file is written).
+    """
+
+    def __init__(
+        self,
+        broker: redis.Redis,
+        url: str,
+        directory: Path,
+        files: Files | None = None,
+        *,
+        spill_always: bool | None = None,
+    ) -> None:
         self.url = url
+        self.spill_always = spill_always
         self.buffer = Buffer(broker, group_batches=16)
         self.breaker = Breaker(dice=lambda: 0.5)
         self.spool = Spool(directory, most_bytes=1024**3, files=files)
@@ -38,17 +67,19 @@ class Bench:
         seconds: float = 5,
         *,
         connect: Callable[[str], Connection] | None = None,
-        spill_always: bool = False,
+        spill_always: bool | None = None,
     ) -> None:
         self.database = Database(url, seconds=seconds, connect=connect)
-        self.pump = Pump(
+        way = self.spill_always if spill_always is None else spill_always
+        detour = way is None and settings.SPILL_ALWAYS
+        self.pump = (Detour if detour else Pump)(
             owner=OWNER,
             buffer=self.buffer,
             database=self.database,
             breaker=self.breaker,
             spool=self.spool,
             hint=self.hint,
-            spill_always=spill_always,
+            spill_always=detour or bool(way),
         )
         self.flusher = Flusher(
             spool=self.spool,
@@ -58,6 +89,8 @@ class Bench:
             group_batches=16,
             group_rows=10_000,
         )
+        if isinstance(self.pump, Detour):
+            self.pump.flush = self.flusher.step
 
     def hint(self) -> None:
         self.hints += 1
@@ -88,8 +121,15 @@ class Bench:
 
 @pytest.fixture
 def bench(broker: redis.Redis, database_url: str, tmp_path: Path) -> Iterator[Bench]:
+    before = stored_directly()
     with closing(Bench(broker, database_url, tmp_path / "spill")) as bench:
         yield bench
+    if settings.SPILL_ALWAYS:
+        assert stored_directly() == before, "lines were stored that had not been in a spill file"
+
+
+def stored_directly() -> float:
+    return REGISTRY.get_sample_value("logboom_groups_total", {"outcome": "stored"}) or 0
 
 
 class crowded:

@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 
 from webapp.local import servers
 
@@ -143,6 +144,14 @@ def test_the_printed_search_finds_it_too(local: Installation, printed: str) -> N
     found = subprocess.run(words, cwd=BASE, env=local.environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert "my first line" in found.stdout
+
+
+def test_lines_go_through_a_spill_file_where_the_environment_says_so(local: Installation) -> None:
+    port = local.environment["WORKER_HEALTH_PORT"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        figures = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    assert float(figures["logboom_stored_rows_total"]) > 0
+    assert (float(figures["logboom_spill_batches_total"]) > 0) == settings.SPILL_ALWAYS
 
 
 def test_every_step_is_a_line_with_its_seconds(printed: str) -> None:

@@ -38,6 +38,7 @@ def test_a_group_is_stored_in_one_transaction_and_the_broker_told(bench: Bench) 
         assert conn.execute("SELECT count(*) FROM log_segment").fetchone() == (1,)
 
 
+@pytest.mark.direct
 def test_when_more_is_due_the_next_hint_goes_out_before_storing(bench: Bench) -> None:
     bench.accept(*(offer(str(n)) for n in range(20)))
     assert bench.pump.step().batches == 16
@@ -46,6 +47,7 @@ def test_when_more_is_due_the_next_hint_goes_out_before_storing(bench: Bench) ->
     assert bench.hints == 1
 
 
+@pytest.mark.direct
 def test_a_step_waits_for_its_group_to_fill_only_when_the_last_one_took_all(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_batch_with_nothing_but_refused_lines_is_quarantined_whole(bench: Benc
     assert bench.stored() == Counter(good=1)
 
 
+@pytest.mark.direct
 def test_a_lock_hands_the_batch_back_without_opening_the_breaker(bench: Bench) -> None:
     one = offer("a")
     bench.accept(one)
@@ -155,6 +158,7 @@ def deaths(bench: Bench, one: Offer) -> int:
     return known.deaths
 
 
+@pytest.mark.direct
 def test_a_gone_database_opens_the_breaker_and_the_broker_keeps_what_is_fresh(bench: Bench) -> None:
     bench.connect_to(NOWHERE)
     one = offer("a")
@@ -166,6 +170,7 @@ def test_a_gone_database_opens_the_breaker_and_the_broker_keeps_what_is_fresh(be
     assert (bench.state(one), deaths(bench, one)) == (State.QUEUED, 0)
 
 
+@pytest.mark.direct
 def test_in_an_outage_a_crowded_broker_spills_and_the_flusher_stores_it_afterwards(
     bench: Bench, broker: redis.Redis
 ) -> None:
@@ -208,6 +213,7 @@ def test_a_full_volume_leaves_the_batches_in_the_broker_and_the_breaker_alone(
         assert bench.breaker.closed
 
 
+@pytest.mark.direct
 def test_a_hung_database_costs_the_deadline_and_no_more(bench: Bench, broker: redis.Redis) -> None:
     one = offer("a")
     bench.accept(one)
@@ -226,6 +232,7 @@ def backend(bench: Bench) -> int:
     return bench.database.call(lambda connection: connection.info.backend_pid)
 
 
+@pytest.mark.direct
 def test_a_black_hole_between_us_and_the_database_is_an_outage_that_heals(bench: Bench) -> None:
     parts = urlsplit(bench.url)
     assert parts.port is not None
@@ -259,6 +266,7 @@ def read_only(url: str) -> Connection:
     return connection
 
 
+@pytest.mark.direct
 def test_a_foreign_cluster_stores_nothing_and_keeps_everything(bench: Bench) -> None:
     with psycopg.connect(bench.url) as conn:
         conn.execute("UPDATE log_origin SET system_identifier = '1'")
@@ -270,6 +278,7 @@ def test_a_foreign_cluster_stores_nothing_and_keeps_everything(bench: Bench) -> 
     assert bench.state(one) is State.QUEUED
 
 
+@pytest.mark.direct
 def test_what_the_broker_could_not_hear_is_told_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     one = offer("a")
     bench.accept(one)
@@ -285,6 +294,7 @@ def test_what_the_broker_could_not_hear_is_told_again(bench: Bench, monkeypatch:
     assert bench.state(one) is State.STORED
 
 
+@pytest.mark.direct
 def test_an_unforeseen_error_hands_the_batches_back(bench: Bench) -> None:
     def broken(url: str) -> Connection:
         raise RuntimeError("a bug")
@@ -306,6 +316,7 @@ def test_a_stopping_pump_claims_nothing(bench: Bench) -> None:
     assert bench.buffer.depth().leased == 0
 
 
+@pytest.mark.direct
 def test_at_the_last_word_what_still_runs_is_handed_back(bench: Bench) -> None:
     began, go_on = threading.Event(), threading.Event()
 

@@ -140,6 +140,7 @@ def test_killed_while_it_always_spills_it_stores_everything_once(site: Site) -> 
     assert list((site.spill / "worker-0").glob("*.spill")) == []
 
 
+@pytest.mark.direct
 def test_sigterm_while_the_database_hangs_ends_and_leaves_no_lease(site: Site) -> None:
     with site.worker() as process:
         site.until_ready()
@@ -195,6 +196,7 @@ def test_sigusr1_writes_the_stacks(site: Site) -> None:
         assert process.poll() is None
 
 
+@pytest.mark.direct
 def test_flower_sees_one_task_a_commit_with_its_rows(site: Site) -> None:
     """Flower shows what the events carry."""
     with site.worker():
