@@ -1,6 +1,5 @@
 """The ledger's books in tests: a site whose lines are counted, and who counts them."""
 
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -78,7 +77,3 @@ def recount(site: Bench) -> None:
 def run(site: Bench, statement: str) -> int:
     with psycopg.connect(site.url) as conn:
         return conn.execute(statement).rowcount  # type: ignore[arg-type]
-
-
-def this_minute() -> str:
-    return time.strftime("%Y-%m-%d %H:", time.gmtime())

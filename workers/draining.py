@@ -1,5 +1,9 @@
-"""A spill directory whose worker is gone is emptied by another process, which owns it meanwhile."""
+"""A spill directory whose worker is gone is emptied by another process, which owns it meanwhile.
 
+What is left of it is told in the name of that worker, so that the ledger counts on nothing that is not there.
+"""
+
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -7,12 +11,13 @@ from typing import Literal
 from django.conf import settings
 
 from ingest.buffer import Buffer
-from ingest.errors import BrokerGone
+from ingest.errors import BrokerGone, IngestError
 from webapp.logs.errors import StoreError
 from workers import flusher
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.errors import DirectoryTaken
+from workers.recount import Recount
 from workers.spool import Spool
 
 Outcome = Literal["drained", "running", "away", "aside"]
@@ -39,6 +44,8 @@ def drain(directory: Path, buffer: Buffer, database: Database) -> Drained:
     try:
         return flush_all(owned, buffer, database)
     finally:
+        with contextlib.suppress(IngestError, OSError):
+            Recount(buffer.client, owned, directory.resolve().name).tell()
         owned.close()
 
 

@@ -12,8 +12,9 @@ from prometheus_client import REGISTRY
 
 from tests.batches import offer
 from tests.books import audit, look, recount, run, spill, stored
-from tests.workbench import Bench
+from tests.workbench import OWNER, Bench
 from webapp.logs import imbalance, presence
+from workers.draining import drain
 from workers.spool import Spool
 
 Deed = Callable[[Bench], None]
@@ -157,17 +158,13 @@ def test_a_damaged_spill_file_holds_what_can_be_read_of_it(booked: Bench, at_onc
 
 
 def test_an_orphaned_volume_is_its_workers_last_word(booked: Bench, at_once: None) -> None:
-    """Nobody changes it while its worker is away; and a broker told anew by the worker that drains it."""
+    """Nobody changes it while its worker is away, but who drains it, and says so."""
     some_of_each(booked)
     booked.spool.close()
     assert unheld(booked) == 0
-    booked.spool = Spool(booked.spool.directory, most_bytes=2**30)
-    booked.database.close()
-    booked.connect_to(booked.url)
-    while booked.flusher.step():
-        pass
-    recount(booked)
-    assert booked.buffer.client.hlen("volume:worker-0") == 0
+    directory = booked.spool.directory.rename(booked.spool.directory.with_name(OWNER))
+    assert drain(directory, booked.buffer, booked.database).outcome == "drained"
+    assert booked.buffer.client.hlen(f"volume:{OWNER}") == 0
     assert (audit()[0], unheld(booked)) == (0, 0)
 
 
@@ -189,7 +186,7 @@ def test_a_volume_that_was_swapped_for_an_empty_one_is_said_in_words(
 
 def test_a_broker_that_forgot_the_volume_is_told_again(booked: Bench, at_once: None) -> None:
     some_of_each(booked)
-    booked.buffer.client.delete("volumes", "volume:worker-0")
+    booked.buffer.client.delete("volumes", f"volume:{OWNER}")
     assert unheld(booked) == 2
     recount(booked)
     assert unheld(booked) == 0
