@@ -55,7 +55,7 @@ Deed = Callable[[Worker], None]
 DEED = st.sampled_from([Worker.store, Worker.spill, Worker.flush, Worker.tick])
 SURROUNDINGS = st.sampled_from(
     ("database", "database", "broker", "volume", "patience", "leases", "leases", "hung", "pause", "month")
-    + ("clock back",)
+    + ("clock back", "deaths", "deaths")
 )
 
 
@@ -238,6 +238,10 @@ class PipelineMachine(RuleBasedStateMachine):
                 plant.clock.go(100)
             case "month":
                 plant.clock.us += MONTH_US
+            case "deaths":
+                for _ in range(turns):
+                    self.accepted.buffer.claim("nobody")
+                    plant.leases_run_out()
             case "clock back":
                 plant.clock.us -= HOUR_US
 
@@ -283,7 +287,8 @@ class PipelineMachine(RuleBasedStateMachine):
             self.plant.leases_run_out()
             self.plant.clock.go(100)
             for which in (0, 1):
-                self.turn(which, [Worker.tick, Worker.flush, Worker.store], Fault.NONE, 0)
+                for deed in (Worker.tick, Worker.flush, Worker.store):
+                    deed(self.worker(which))
         raise AssertionError("it does not come to rest")
 
     def at_rest(self) -> bool:

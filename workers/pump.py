@@ -175,16 +175,15 @@ class Pump:
 
     def _spill_claims(self) -> Step:
         """Claims until one file is full or nothing more is due, and spills them together."""
-        held: list[Claimed] = []
         more = True
-        while more and sum(len(batch.payload) for batch in held) < SPILL_FILE_BYTES:
-            claim = self._buffer.claim(self._owner)
-            held += claim.batches
-            more = claim.more and bool(claim.batches)
-        if more:
-            self._hint()
-        with self._holding(held) as group:
-            return self._spill(group) if held else Step("idle")
+        with self._holding([]) as group:  # from the first claim on: the second may fail, or the process end
+            while more and sum(len(batch.payload) for batch in group.left.values()) < SPILL_FILE_BYTES:
+                claim = self._buffer.claim(self._owner)
+                group.take(claim.batches)
+                more = claim.more and bool(claim.batches)
+            if more:
+                self._hint()
+            return self._spill(group) if group.left else Step("idle")
 
     def _spill(self, group: "Group") -> Step:
         """Never the breaker's business: a full volume says nothing about the database."""
@@ -203,10 +202,14 @@ class Group:
     """The batches of one step: those left to settle, and what is done."""
 
     def __init__(self, batches: Sequence[Claimed], tell: Tell) -> None:
-        self.left: dict[uuid.UUID, Claimed] = {batch.batch: batch for batch in batches}
+        self.left: dict[uuid.UUID, Claimed] = {}
         self.batches = 0
         self.rows = 0
         self._tell = tell
+        self.take(batches)
+
+    def take(self, batches: Sequence[Claimed]) -> None:
+        self.left |= {batch.batch: batch for batch in batches}
 
     def settled(self, moves: Sequence[Move]) -> None:
         """Committed or synced: the broker may forget them."""
