@@ -29,6 +29,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     hangs: bool = False  # it speaks, but does not get on
     database: str = ""  # why it takes the database for away; "" = it does not
     full: str = ""  # why the database does not write although it is there
+    volume: str = ""  # why its directory of spill files cannot be read
     threads: int = 0
     spill_files: int = 0
     spill_bytes: int = 0

@@ -4,7 +4,7 @@ prober.
 Order of a file: every batch committed, then the broker told, then the file removed. Killed in between, the
 file is flushed again and the ledger skips what it knows. A file that keeps failing is stepped over, tried
 less and less often and in smaller and smaller groups, so that it can keep neither its neighbours nor the
-breaker busy.
+breaker busy. A batch that kills the worker is found and put away like one from the broker (deaths.py).
 """
 
 import logging
@@ -20,6 +20,7 @@ from ingest.errors import BrokerGone
 from webapp.logs.errors import Busy, DiskFull, ForeignCluster, Outage, Poison, StoreError
 from workers.breaker import Breaker
 from workers.database import Database
+from workers.deaths import Deaths
 from workers.errors import Damaged
 from workers.settle import settle
 from workers.spill import Contents
@@ -28,7 +29,7 @@ from workers.spool import BAD, OLD, Spool
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 60.0
-FULL_SECONDS = 5.0  # a database without room is asked again after this, by one file: no file is to blame
+REST_SECONDS = 5.0  # a database without room is asked again after this, by one file: no file is to blame
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,12 @@ class Flusher:
             return self._probe()
         if self._clock() < self._resting_until:
             return False
-        path = self._next()
+        try:
+            path = self._next()
+        except OSError as error:  # the volume failed or went: what can be stored without it still is
+            log.error("the spill directory cannot be read: %s", error)
+            self._resting_until = self._clock() + REST_SECONDS
+            return False
         if path is None:
             return False
         self._try(path)
@@ -108,7 +114,7 @@ class Flusher:
             self._step_over(path, error)
         except DiskFull as error:
             self._breaker.note_full(str(error))
-            self._resting_until = self._clock() + FULL_SECONDS
+            self._resting_until = self._clock() + REST_SECONDS
             log.warning("spill files wait, the database does not write: %s", error)
         except (Busy, Poison, BrokerGone, OSError) as error:
             self._step_over(path, error)
@@ -137,18 +143,21 @@ class Flusher:
                 path, OLD, "older than the ledger remembers: storing it could store it twice"
             )
             return
-        self._store(contents, failures=self._failures(path))
+        self._store(path, contents)
         if contents.damage is None:
             self._spool.remove(path)
         else:
             self._spool.set_aside(path, BAD, f"{contents.damage}; {len(contents.batches)} batches saved")
 
-    def _store(self, contents: Contents, *, failures: int) -> None:
-        most = max(1, self._group_batches >> failures)
-        for group in groups(contents.batches, most, self._group_rows):
-            for moves in settle(self._database, group):
-                self._buffer.finish(moves)
-                self._progress()
+    def _store(self, path: Path, contents: Contents) -> None:
+        most = max(1, self._group_batches >> self._failures(path))
+        deaths = Deaths(path)
+        for group in groups(list(map(deaths.told, contents.batches)), most, self._group_rows):
+            with deaths.risking(group):
+                for moves in settle(self._database, group):
+                    self._buffer.finish(moves)
+                    self._progress()
+        deaths.forget()
 
 
 def of_settings(
@@ -172,10 +181,11 @@ def of_settings(
 
 
 def groups(batches: Sequence[Claimed], most_batches: int, most_rows: int) -> Iterator[list[Claimed]]:
-    """In order, each within both bounds but never empty."""
+    """In order, each within both bounds but never empty. A batch that a worker died over comes alone."""
     group: list[Claimed] = []
     for batch in batches:
-        if group and (len(group) == most_batches or sum(b.rows for b in group) + batch.rows > most_rows):
+        full = len(group) == most_batches or sum(b.rows for b in group) + batch.rows > most_rows
+        if group and (full or batch.deaths or group[0].deaths):
             yield group
             group = []
         group.append(batch)

@@ -48,13 +48,18 @@ class Report:
         self._tell(msgspec.structs.replace(self.now(), stopped=True))
 
     def _tell(self, beat: Heartbeat) -> None:
-        with contextlib.suppress(IngestError):
+        with contextlib.suppress(IngestError, OSError):  # OSError: the heartbeat has said it already
             heartbeat.tell(self._client, beat)
             self._recount.tell()
 
     def now(self) -> Heartbeat:
-        files, size = self._spool.holds()
-        disk = shutil.disk_usage(self._spool.directory)
+        """A volume that cannot be read is told, and keeps the worker from nothing else."""
+        try:
+            return self._with_volume(self._beat())
+        except OSError as error:
+            return msgspec.structs.replace(self._beat(), volume=error.strerror or str(error))
+
+    def _beat(self) -> Heartbeat:
         return Heartbeat(
             kind="worker",
             name=settings.WORKER_NAME,
@@ -65,6 +70,13 @@ class Report:
             database="" if self._breaker.closed else self._breaker.reason or "unknown",
             full=self._breaker.full,
             threads=settings.WORKER_THREADS,
+        )
+
+    def _with_volume(self, beat: Heartbeat) -> Heartbeat:
+        files, size = self._spool.holds()
+        disk = shutil.disk_usage(self._spool.directory)
+        return msgspec.structs.replace(
+            beat,
             spill_files=files,
             spill_bytes=size,
             spill_aside=len(self._spool.aside()),

@@ -46,6 +46,13 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Worker:
+    name: str
+    running: bool
+    trouble: str  # what it says of the database, or that it hangs; "" = nothing
+
+
+@dataclass(frozen=True)
 class OfSource:
     source: int
     name: str
@@ -72,6 +79,7 @@ class Report:
     memory_bound: int
     hints_in_line: int
     hint_under_way: bool
+    workers: list[Worker]
     sources: list[OfSource]
     died_over: list[Waiting]
     stuck: list[str]  # a sentence for each thing that does not get on by itself
@@ -104,6 +112,7 @@ def report(client: redis.Redis) -> Report:
         memory_bound=depth.memory_max,
         hints_in_line=found.hints,
         hint_under_way=found.hint_under_way,
+        workers=[worker_of(one) for one in seen if one.beat.kind == "worker"],
         sources=sources(depth, names),
         died_over=died_over,
         stuck=[*of_deaths(died_over), *of_owners(owners), *of_flow(depth, oldest, seen)],
@@ -139,6 +148,14 @@ def owner_of(lease: backlog.Lease, alive: Mapping[str, bool], now_ms: int) -> Ow
         last_ends=at(lease.last_end_ms),
         seconds_left=(lease.first_end_ms - now_ms) / 1000,
     )
+
+
+def worker_of(one: Seen) -> Worker:
+    beat = one.beat
+    hangs = "it hangs: it speaks but does not get on" if beat.hangs else ""
+    away = f"it takes the database for away: {beat.database}" if beat.database else ""
+    full = f"the database does not write: {beat.full}" if beat.full else ""
+    return Worker(beat.name, one.alive, (hangs or away or full) if one.alive else "")
 
 
 def empty_in(depth: Depth) -> float | None:
@@ -190,6 +207,6 @@ def of_flow(depth: Depth, oldest: Waiting | None, seen: Sequence[Seen]) -> Itera
     if not any(one.beat.kind == "worker" and one.alive for one in seen):
         yield "Nothing leaves the queue: no worker is running."
         return
-    reasons = [one.beat.database or one.beat.full for one in seen if one.alive]
-    why = next((reason for reason in reasons if reason), "see what the workers' logs say")
+    troubles = [worker.trouble for one in seen if (worker := worker_of(one)).trouble]
+    why = troubles[0] if troubles else "see what the workers' logs say"
     yield f"Nothing leaves the queue although workers are running: {why}."

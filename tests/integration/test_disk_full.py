@@ -10,7 +10,7 @@ import redis
 from ingest.buffer import State
 from tests.batches import offer
 from tests.workbench import Bench, bench, crowded
-from workers.flusher import FULL_SECONDS
+from workers.flusher import REST_SECONDS
 from workers.pump import Step
 
 __all__ = ["bench"]
@@ -70,9 +70,9 @@ def test_the_flusher_asks_now_and_then_and_holds_no_file_to_blame(bench: Bench) 
     bench.pump.step()
     with full_disk(bench):
         assert [bench.flusher.step() for _ in range(3)] == [True, False, False]
-        now[0] += FULL_SECONDS
+        now[0] += REST_SECONDS
         assert bench.flusher.step()
     assert not bench.flusher.step()
-    now[0] += FULL_SECONDS
+    now[0] += REST_SECONDS
     assert bench.flusher.step()
     assert bench.stored() == Counter(a=1)

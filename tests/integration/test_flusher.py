@@ -12,6 +12,7 @@ from ingest.buffer import Offer, State
 from tests.batches import offer
 from tests.faults import Crash, FaultyFiles
 from tests.workbench import NOWHERE, Bench, bench
+from workers.flusher import REST_SECONDS
 from workers.spool import OLDEST_DAYS
 
 __all__ = ["bench"]
@@ -120,3 +121,16 @@ def test_a_crash_after_the_commit_stores_nothing_twice(
         drain(after)
         assert after.stored() == Counter(a=1)
         assert after.spool.waiting() == []
+
+
+def test_a_directory_that_cannot_be_read_is_told_and_tried_again(bench: Bench) -> None:
+    now = [0.0]
+    path = spill(bench, offer("a"))
+    away = path.parent.rename(path.parent.with_name("away"))
+    bench.connect_to(bench.url)
+    bench.flusher._clock = lambda: now[0]
+    assert [bench.flusher.step() for _ in range(2)] == [False, False]
+    away.rename(path.parent)
+    now[0] += REST_SECONDS
+    assert bench.flusher.step()
+    assert bench.stored() == Counter(a=1)

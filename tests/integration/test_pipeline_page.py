@@ -62,7 +62,7 @@ def test_health_comes_first_with_what_every_part_knows(root: Client, keep: Any, 
     heartbeat.tell(broker, Heartbeat("beat", "beat", "box", "9.9", 0))
     text = text_of(root)
     assert "All is well. 2,310 lines wait" in text
-    assert re.search(r"worker-0 running 0 s ago box 9\.9", text)
+    assert re.search(r"worker-0 running \d+ s ago box 9\.9", text)
     assert "1.0 GiB of 2.0 GiB" in text
     assert "Batches due 1" in text
     assert "1 line in 1 transaction" in text
@@ -277,7 +277,7 @@ def test_what_is_wrong_leads_to_its_runbook_and_the_runbook_is_shown(root: Clien
     assert "manage.py queue" in shown
 
 
-def test_all_runbooks_are_listed_and_an_unknown_one_is_not_found(root: Client, client: Client) -> None:
+def test_all_runbooks_are_listed_for_staff_and_an_unknown_one_is_not_found(root: Client) -> None:
     assert "The ledger is out of balance" in text_of(root, "/admin/runbooks/")
     assert root.get("/admin/runbooks/nothing/").status_code == 404
-    assert client.get("/admin/runbooks/imbalance/").status_code == 302
+    assert Client().get("/admin/runbooks/imbalance/").status_code == 302

@@ -146,7 +146,8 @@ def test_what_nobody_takes_is_stuck(bench: Bench, broker: redis.Redis) -> None:
     heartbeat.tell(broker, tells)
     code, said = run("queue")
     assert code == 1
-    assert "although workers are running: No space left on device." in said
+    assert "although workers are running: the database does not write: No space left on device." in said
+    assert "worker    worker-0 is running; the database does not write" in said
 
 
 def test_queue_says_the_same_as_json(bench: Bench) -> None:

@@ -53,6 +53,8 @@ def test_when_all_is_well_it_says_so_and_nothing_else() -> None:
         (replace(WELL, seen=[beat(), worker(MISSED_MS + 1)]), "on box missed its heartbeat: last seen 30 s"),
         (replace(WELL, seen=[beat(), worker(hangs=True)]), "worker-0 hangs"),
         (replace(WELL, seen=[beat(), worker(database="refused")]), "takes the database for away: refused."),
+        (replace(WELL, seen=[beat(), worker(full="no room")]), "does not write, says worker-0: no room."),
+        (replace(WELL, seen=[beat(), worker(volume="gone")]), "worker-0 cannot read its spill files: gone."),
         (replace(WELL, seen=[beat(), worker(spill_aside=1)]), "set 1 spill file aside"),
         (replace(WELL, seen=[beat(), worker(disk_free=9)]), "has 9 bytes left"),
         (replace(WELL, seen=[worker()]), "Beat is not running."),

@@ -143,6 +143,13 @@ def of_worker(seen: Seen) -> Iterator[Finding]:
             "Start it again, or store them with `manage.py spill drain` where its volume is mounted.",
             "orphaned-volume",
         )
+    if beat.volume and not beat.stopped:
+        yield Finding(
+            "bad",
+            f"{beat.name} cannot read its spill files: {beat.volume}.",
+            "Lines are stored all the same; see to its volume, then start it again.",
+            "spill-volume-full",
+        )
     if beat.spill_aside:
         yield Finding(
             "warn",
@@ -185,8 +192,8 @@ def of_ledger(standing: Standing | None) -> Iterator[Finding]:
             "bad",
             f"The broker says that {what} {'is' if standing.unheld == 1 else 'are'} spilled, "
             "and no worker's volume holds them.",
-            "An orphaned volume counts again once its worker runs, or when it is drained; a damaged or emptied "
-            "one: `manage.py spill verify`.",
+            "An orphaned volume counts again once its worker runs, or when it is drained; a damaged or "
+            "emptied one: `manage.py spill verify`.",
             "orphaned-volume",
         )
 

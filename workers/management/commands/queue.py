@@ -45,6 +45,9 @@ def text(report: Report) -> Iterator[str]:
         f" {number(report.leased_batches)} with workers; {leaving(report)}"
     )
     yield f"oldest    {batch(report.oldest) if report.oldest else 'nothing waits'}"
+    for one in report.workers:
+        trouble = f"; {one.trouble}" if one.trouble else ""
+        yield f"worker    {one.name} is {'running' if one.running else 'NOT RUNNING'}{trouble}"
     for owner in report.owners:
         yield f"leased    {leased(owner)}"
     yield (
@@ -59,8 +62,8 @@ def text(report: Report) -> Iterator[str]:
     way = "one under way" if report.hint_under_way else "none under way"
     yield f"hints     {number(report.hints_in_line)} in line, {way}"
     yield from by_source(report)
-    for one in report.died_over:
-        yield f"deaths    {one.deaths}: {batch(one)}"
+    for dead in report.died_over:
+        yield f"deaths    {dead.deaths}: {batch(dead)}"
     for sentence in report.stuck:
         yield f"STUCK     {sentence}"
 
