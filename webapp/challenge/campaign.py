@@ -28,10 +28,12 @@ from webapp.challenge.watching import Watcher
 from webapp.logs import times
 
 HELLO_SECONDS = 60.0
+PACE_SECONDS = 30.0
 LATE_SECONDS = 15.0  # ingest holds a request for 10 s while the broker restarts: it may still accept it
 ASK_EVERY = 1.0
 FRESH_TRIES = 3  # of a recount whose as_of went by
 MOST_RECEIPTS = 1000
+BOOKS = ("accepted", "stored", "duplicate", "quarantined")
 MOST_RAW = 300  # entries of the quarantine whose bytes are compared
 
 Say = Callable[[str], None]
@@ -80,7 +82,13 @@ class Campaign:
         posting = Posting(self.ingest, book, head.run, self.plan.load, tell=tell, stop=self.stop)
         self.hello(posting, head)
         watcher = Watcher(self.reader(head.run).is_there)
-        posting.accepted = watcher.offer
+        pace = Pace(self.say)
+
+        def accepted(entry: Entry) -> None:
+            watcher.offer(entry)
+            pace.add(entry.n)
+
+        posting.accepted = accepted
         breaking = Faults(faults, self.plan.every, random.Random(head.seed), tell)
         ended = self.under_load(posting, watcher, breaking)
         found = judge(book.account(), self.reader(head.run), self.plan, self.say, ended)
@@ -102,7 +110,7 @@ class Campaign:
             posting.one(client, batch, "plain")
         entry = posting.book.account().batches[0]
         if entry.outcome != "accepted":
-            raise NotAccepted(f"the first line was not accepted: {entry.why}")
+            raise NotAccepted(f"the first line was not accepted: {entry.odd or entry.why}")
         receipt = self.reader(head.run).receipt(entry.id)
         if receipt is None:
             raise WrongSource(
@@ -130,6 +138,23 @@ class Campaign:
             for thread in beside:
                 thread.join()
         return ended
+
+
+@dataclass
+class Pace:
+    """A word now and then, so that a long load does not look like a hang."""
+
+    say: Say
+    lines: int = 0
+    said: float = field(default_factory=time.monotonic)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, lines: int) -> None:
+        with self.lock:
+            self.lines += lines
+            if time.monotonic() - self.said >= PACE_SECONDS:
+                self.said = time.monotonic()
+                self.say(f"{self.lines:,} lines accepted so far")
 
 
 # ---- judging ----
@@ -239,12 +264,11 @@ def in_ledger(account: Account, reader: Reader, plan: Plan, found: Verdict, say:
     say("waiting for the ledger to agree")
     total, deadline = found.figures["lines read back"], time.monotonic() + plan.settle
     while True:
-        line = line_of(reader.ledger(*account.span), account.head.source)
+        document = reader.ledger(*account.span)
+        line = line_of(document, account.head.source)
         differences = checking.ledger_differences(account, total, line)
         if not differences or time.monotonic() > deadline:
-            found.figures["ledger"] = {
-                name: checking.number(line, name)
-                for name in ("accepted", "stored", "duplicate", "quarantined")
-            }
+            found.figures["ledger"] = {name: checking.number(line, name) for name in BOOKS}
+            found.figures["left the source, of all time"] = document["gone"].get(account.head.source, {})
             return differences
         time.sleep(ASK_EVERY)

@@ -112,7 +112,7 @@ class Command:
         ]
         if done.returncode:
             raise NotDone(f"{self.text!r} ended with {done.returncode}: {said[:200]}")
-        return f"{self.text}: {said[:200]}" if said else self.text
+        return (said or self.text)[:200]
 
 
 @dataclass

@@ -98,10 +98,10 @@ class Reader:
             }  # fmt: skip
             yield from self.stretch(asked)
 
-    def stretch(self, asked: Parameters) -> list[Line]:
+    def stretch(self, asked: Parameters) -> Iterator[Line]:
         found = self.answered(f"/api/v1/logs/export?{urlencode(asked)}", whole)
         try:
-            return list(map(lines.decode, found.split(b"\n")[:-2]))
+            yield from map(lines.decode, found.split(b"\n")[:-2])
         except msgspec.DecodeError as error:
             raise Unreadable(f"the export holds what is no line: {error}") from error
 
