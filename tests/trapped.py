@@ -7,7 +7,6 @@ do on its way out (its `finally` blocks run here, which they would not) is answe
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -102,16 +101,14 @@ def gone() -> redis.exceptions.ConnectionError:
     return redis.exceptions.ConnectionError("connection lost")
 
 
-@dataclass
 class Server:
     """The database as workers see it: it may be away, and transactions may hang in it, undecided.
 
     Connections are kept and given out again, since opening one costs more than all that is done over it.
     """
 
-    url: str
-
-    def __post_init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.away = 0  # for so many turns
         self.limbo: list[psycopg.Connection[Any]] = []
         self._idle: list[psycopg.Connection[Any]] = []
@@ -149,7 +146,7 @@ class Session:
 
     def __init__(self, server: Server, real: psycopg.Connection[Any], trap: Trap) -> None:
         self._server, self._real, self._trap = server, real, trap
-        self._piping: list[str] | None = None  # what a pipeline does not send
+        self._piping: tuple[str, ...] | None = None  # in a pipeline: what of it is not sent
         self.closed = False
 
     def __getattr__(self, name: str) -> Any:
@@ -165,23 +162,19 @@ class Session:
         if self._piping is not None:
             return None if statement in self._piping else self._real.execute(statement, values)
         kind = "commit" if statement == "COMMIT" else "statement"
-        if kind == "commit":
-            return self._commit(lambda: self._real.execute("COMMIT"))
-        return self._through(kind, lambda: self._real.execute(statement, values))
+        return self._through(lambda: self._real.execute(statement, values), kind)
 
     def cursor(self) -> Any:
-        return self._through("statement", self._real.cursor)
+        return self._through(self._real.cursor)
 
     def transaction(self, **options: Any) -> Any:
-        return self._through("statement", lambda: self._real.transaction(**options))
+        return self._through(lambda: self._real.transaction(**options))
 
     @contextmanager
     def pipeline(self) -> Iterator[None]:
         """What lies between BEGIN and here, and COMMIT, in one piece: outcome unknown if it is cut off."""
         fault = self._turn("commit")
-        if fault is Fault.FAIL_BEFORE:
-            raise self._lost()
-        self._piping = ["COMMIT"] if fault is Fault.LIMBO else []
+        self._piping = ("COMMIT",) if fault is Fault.LIMBO else ()
         try:
             with self._real.pipeline():
                 yield
@@ -200,21 +193,11 @@ class Session:
             self.closed = True
             self._server.let_go(self._real)
 
-    def _through(self, kind: str, work: Callable[[], Answer]) -> Answer:
+    def _through(self, work: Callable[[], Any], kind: str = "statement") -> Any:
         fault = self._turn(kind)
-        if fault is Fault.FAIL_BEFORE:
-            raise self._lost()
-        answer = work()
+        answer = None if fault is Fault.LIMBO else work()
         self._sprung(fault)
         return answer
-
-    def _commit(self, work: Callable[[], Answer]) -> Answer:
-        fault = self._turn("commit")
-        if fault is Fault.FAIL_BEFORE:
-            raise self._lost()
-        answer = work() if fault is not Fault.LIMBO else None
-        self._sprung(fault)
-        return answer  # type: ignore[return-value]
 
     def _turn(self, kind: str) -> Fault:
         try:
@@ -222,7 +205,7 @@ class Session:
         except Crash:
             self.close()
             raise
-        if self._server.away or self.closed:
+        if self._server.away or self.closed or fault is Fault.FAIL_BEFORE:
             raise self._lost()
         return fault
 

@@ -122,7 +122,7 @@ class Hasty(Flusher):
     def flush(self, path: Path) -> None:
         contents = self._spool.read(path)
         self._spool.remove(path)
-        self._store(contents, failures=0)
+        self._store(path, contents)
 
 
 class Boasting(Pump):
