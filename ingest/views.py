@@ -15,6 +15,7 @@ from ingest.accept import Receipt, Sent, accept
 from ingest.errors import BadBody, IngestError, NoThreads, Transient
 from ingest.gate import Gate
 from ingest.record import Reject
+from ingest.slowness import Slowness
 
 MOST_LISTED = 1000  # refused lines in one answer
 HEARD_OUT = 4  # times the bound of a body; a larger one meets a closed connection
@@ -41,7 +42,7 @@ def logs(request: HttpRequest) -> HttpResponse:
 
 @functools.cache
 def gate_of_settings() -> Gate:
-    return Gate(settings.INGEST_THREADS, settings.SILENT_SECONDS)
+    return Gate(settings.INGEST_THREADS, Slowness(settings.SLOW_SECONDS).cut)
 
 
 def take(request: HttpRequest) -> HttpResponse:

@@ -53,7 +53,7 @@ ADMISSION_FAIR_SHARE = env.number(  # of the same: beyond it each source gets it
 BODIES_BYTES = env.integer("BODIES_BYTES", max(128 * 1024**2, MAX_WIRE_BYTES), least=MAX_WIRE_BYTES)
 BROKER_WAIT_SECONDS = env.number("BROKER_WAIT_SECONDS", 10.0, least=0.0, most=60.0)
 INGEST_THREADS = env.integer("INGEST_THREADS", 8, least=2, most=256)
-SILENT_SECONDS = env.number("SILENT_SECONDS", max(30.0, 2 * BROKER_WAIT_SECONDS), least=1.0, most=3600.0)
+SLOW_SECONDS = env.number("SLOW_SECONDS", max(30.0, 2 * BROKER_WAIT_SECONDS), least=1.0, most=3600.0)
 WORKER_THREADS = env.integer("WORKER_THREADS", 2, least=1, most=64)
 WORKER_NAME = env.text("WORKER_NAME", "worker-0")  # stable over restarts: its leases are freed by this name
 SPILL_DIR = Path(env.text("SPILL_DIR", str(BASE_DIR / "var" / "spill")))

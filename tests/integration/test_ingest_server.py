@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,23 +78,37 @@ def test_probes_and_metrics_answer_without_a_word_to_the_broker(port: Port, brok
 
 
 @contextlib.contextmanager
-def stalled(port: Port, count: int) -> Iterator[None]:
-    """Senders who announce a body, send a part of it and say no more; they have no token either."""
-    head = "POST /logs HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\npart"
+def slow_senders(port: Port, count: int, *, drip: bool) -> Iterator[None]:
+    """They announce a body and send a part of it, then nothing or a byte at a time; they have no token."""
+    head = "POST /logs HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 9000\r\n\r\npart"
+    over = threading.Event()
     with contextlib.ExitStack() as stack:
-        for _ in range(count):
-            sender = stack.enter_context(socket.create_connection(("127.0.0.1", port.port)))
+        senders = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port.port))) for _ in range(count)
+        ]
+        stack.callback(over.set)
+        for sender in senders:
             sender.sendall(head.encode())
+
+        def send_on() -> None:
+            while not over.wait(0.2):
+                for sender in senders:
+                    with contextlib.suppress(OSError):
+                        sender.sendall(b"x")
+
+        if drip:
+            threading.Thread(target=send_on, daemon=True).start()
         yield
 
 
-def test_senders_that_stop_half_way_take_neither_the_probes_nor_the_port_for_long(
-    valkey_url: str, broker: redis.Redis, tmp_path: Path
+@pytest.mark.parametrize("drip", [False, True])
+def test_slow_senders_take_neither_the_probes_nor_the_port_for_long(
+    valkey_url: str, broker: redis.Redis, tmp_path: Path, drip: bool
 ) -> None:
     publish(broker, DIRECTORY)
-    with serving(valkey_url, tmp_path / "log", INGEST_THREADS="2", SILENT_SECONDS="5") as port:
+    with serving(valkey_url, tmp_path / "log", INGEST_THREADS="2", SLOW_SECONDS="1") as port:
         assert port.post(LINE).status == 202
-        with stalled(port, 8):
+        with slow_senders(port, 8, drip=drip):
             answer = port.until_refused(LINE, GOOD, "overloaded")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
             assert port.request("GET", "/readyz").status == 200

@@ -42,7 +42,7 @@ VARIABLES: dict[str, dict[str, str]] = {
         "ADMISSION_SHARE": "Of the broker's `maxmemory`: beyond it ingest answers 503 with Retry-After.",
         "ADMISSION_FAIR_SHARE": "Of the same: beyond it a source with more than its part of this, by weight,"
         " is answered 429.",
-        "SILENT_SECONDS": "While every thread is taken, a sender silent for so long is cut off.",
+        "SLOW_SECONDS": "While every thread is taken: who sends under 1 KiB/s for so long is cut off.",
         "BODIES_BYTES": "Of all bodies, as sent, that ingest holds at once; beyond it it answers 503.",
         "BROKER_WAIT_SECONDS": "How long a request waits for a broker that restarts.",
         "WORKER_NAME": "Stable over restarts: a worker's leases and spill files go by it.",
