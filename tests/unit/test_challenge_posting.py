@@ -12,7 +12,7 @@ import pytest
 
 from ingest.client import Target
 from ingest.journal import Journal, JournalBusy
-from webapp.challenge import journal, lines
+from webapp.challenge import journal, lines, posting
 from webapp.challenge.journal import Account, BadJournal, Book, Entry, Head
 from webapp.challenge.lines import Batch
 from webapp.challenge.posting import SHARES, Load, Posting
@@ -119,9 +119,9 @@ def send(ingest: Ingest, tmp_path: Path) -> Iterator[Send]:
         book.begin(HEAD)
 
         def one(way: str, batch: Batch = PLAIN, patience: float = 20.0) -> Entry:
-            posting = Posting(ingest.target, book, RUN, Load(1), tell=book.event)
-            client = posting.client(patience)
-            posting.one(client, batch, way)
+            sending = Posting(ingest.target, book, RUN, Load(1), tell=book.event)
+            client = sending.client(patience)
+            sending.one(client, batch, way)
             client.close()
             return book.account().batches[batch.number]
 
@@ -146,14 +146,23 @@ def test_a_good_agent_repeats_under_one_key_until_it_is_answered(ingest: Ingest,
 
 
 def test_the_timeline_says_when_nothing_was_accepted_and_when_it_was_again(
-    ingest: Ingest, send: Send, tmp_path: Path
+    ingest: Ingest, send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(posting, "TELL_SECONDS", 0.0)
     ingest.answers = [BUSY, BUSY, taken(PLAIN)]
     send("plain")
     written = (tmp_path / "journal.ndjson").read_text().splitlines()
     told = [json.loads(line)["event"]["what"] for line in written if '"event"' in line]
-    assert told[0] == "not accepted: it restarts (503)"
+    assert told[0] == "nothing was accepted for 0.0 s: it restarts (503)"
     assert told[1].startswith("accepted again, after 0.") and told[1].endswith("s and 2 tries")
+
+
+def test_what_passes_at_once_does_not_fill_the_timeline() -> None:
+    told: list[str] = []
+    answers = posting.Answers(told.append)
+    answers.bad("it restarts")
+    answers.good()
+    assert told == []
 
 
 @pytest.mark.parametrize("answer", [BUSY, None, (500, {}), (202, {"batch": 7})])

@@ -32,7 +32,7 @@ PACE_SECONDS = 30.0
 LATE_SECONDS = 15.0  # ingest holds a request for 10 s while the broker restarts: it may still accept it
 ASK_EVERY = 1.0
 FRESH_TRIES = 3  # of a recount whose as_of went by
-MOST_RECEIPTS = 1000
+MOST_RECEIPTS = 500
 BOOKS = ("accepted", "stored", "duplicate", "quarantined")
 MOST_RAW = 300  # entries of the quarantine whose bytes are compared
 

@@ -50,6 +50,7 @@ SHARES: Mapping[str, float] = {
 }  # fmt: skip
 PLAIN = "plain"
 MOST_POISON = 3
+TELL_SECONDS = 1.0
 UNCERTAIN = frozenset({408, 425})
 
 
@@ -95,26 +96,35 @@ Watch = Callable[[Entry], None]
 
 @dataclass
 class Answers:
-    """When answers failed to come and when they came again, for the timeline: of all senders together."""
+    """When answers failed to come and when they came again, for the timeline: of all senders together.
+
+    What passes within TELL_SECONDS is not told: it would hide what does not.
+    """
 
     tell: Callable[[str], None]
     lock: threading.Lock = field(default_factory=threading.Lock)
     since: float | None = None  # when the first of the tries failed that nothing was accepted after
     failed: int = 0
+    told: bool = False
 
     def bad(self, why: str) -> None:
+        now = time.monotonic()
         with self.lock:
-            first, self.failed = self.since is None, self.failed + 1
-            self.since = time.monotonic() if self.since is None else self.since
-        if first:
-            self.tell(f"not accepted: {why}")
+            self.failed += 1
+            self.since = now if self.since is None else self.since
+            lasts = now - self.since
+            tell = not self.told and lasts >= TELL_SECONDS
+            self.told = self.told or tell
+        if tell:
+            self.tell(f"nothing was accepted for {lasts:.1f} s: {why}")
 
     def good(self) -> None:
+        now = time.monotonic()
         with self.lock:
-            since, failed = self.since, self.failed
-            self.since, self.failed = None, 0
-        if since is not None:
-            self.tell(f"accepted again, after {time.monotonic() - since:.1f} s and {failed:,} tries")
+            since, failed, told = self.since, self.failed, self.told
+            self.since, self.failed, self.told = None, 0, False
+        if since is not None and told:
+            self.tell(f"accepted again, after {now - since:.1f} s and {failed:,} tries")
 
 
 @dataclass
