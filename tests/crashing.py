@@ -196,6 +196,25 @@ def flush(bench: Bench) -> None:
     bench.flusher.step()
 
 
+def a_file_with_a_deadly_batch(bench: Bench) -> None:
+    """Whoever stores it dies. The file is there from the second life on."""
+    if bench.buffer.depth().due:
+        a_file(bench)
+    enter = store.enter_ledger
+
+    def die_of_it(connection: psycopg.Connection, units: list[store.Unit]) -> store.Ledger:
+        if any(record.message == "deadly" for unit in units for record in unit.envelope.records):
+            end()
+        return enter(connection, units)
+
+    store.enter_ledger = die_of_it
+
+
+def flush_all(bench: Bench) -> None:
+    while bench.flusher.step():
+        pass
+
+
 def the_database_away(bench: Bench) -> None:
     bench.connect_to(NOWHERE)
 
@@ -249,6 +268,7 @@ PATHS: dict[str, tuple[Callable[[Bench], None], Callable[[Bench], None]]] = {
     "stopping": (nothing, stop_in_the_middle),
     "spilling": (always_spilling, one_step),
     "flushing": (a_file, flush),
+    "dying of one batch": (a_file_with_a_deadly_batch, flush_all),
     "setting aside": (a_rotten_file, flush),
     "starting": (an_earlier_life, start),
 }

@@ -1,9 +1,9 @@
 """Who was being flushed when a life ended: what a lease is in the broker, for batches in a spill file.
 
 Beside the spill file, while a group of it is being stored, lies a note of how many deaths each batch would
-have if this life ended now. An end that is no death takes the note back; so what the next life finds there are
-the deaths. It is as good as the process needs it: not synced, since a power cut is no batch's fault, and where
-it cannot be written (a full volume, which only flushing can help) the flush goes on without.
+have if this life ended now. An end that is no death takes the note back; so what the next life finds there
+are the deaths. It is not synced, since a power cut is no batch's fault; and where it cannot be written (on a
+full volume, which only flushing can help) the flush goes on without.
 """
 
 import contextlib

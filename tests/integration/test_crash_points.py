@@ -24,6 +24,7 @@ from tests.brokers import let_leases_run_out
 from tests.crashing import GONE, PATHS, Place, Point, live, post
 from tests.senders import DIRECTORY
 from tests.workbench import OWNER, Bench
+from workers.settle import DEATHS
 
 NEVER = Point("never", "")
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "3"))
@@ -153,7 +154,7 @@ def place(broker: redis.Redis, valkey_url: str, database_url: str, tmp_path: Pat
 
 
 def test_every_path_has_points() -> None:
-    assert set(POINTS) == set(PATHS)
+    assert set(POINTS) | {"dying of one batch"} == set(PATHS)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +177,20 @@ def test_killed_there_everything_is_stored_once(
             check_lines(heir, done)
             check_books(heir, done)
             check_files(heir, done)
+
+
+def test_a_batch_that_kills_whoever_flushes_it_is_put_away_and_its_neighbours_are_stored(
+    broker: redis.Redis, place: Place
+) -> None:
+    offers = [offer("before"), offer("deadly"), offer("after")]
+    accept(broker, place, [(one, State.STORED) for one in offers])
+    lives = [live(place, "dying of one batch", NEVER) for _ in range(DEATHS + 1)]
+    assert lives == [GONE] * DEATHS + [0]
+    with closing(Bench(broker, place.database_url, place.directory)) as heir:
+        assert heir.stored() == Counter(before=1, after=1)
+        assert heir.quarantined() == {offers[1].batch: "deadly"}
+        assert heir.state(offers[1]) is State.QUARANTINED
+        assert [path.name for path in heir.spool.directory.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
