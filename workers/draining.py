@@ -13,6 +13,7 @@ from django.conf import settings
 from ingest.buffer import Buffer
 from ingest.errors import BrokerGone, IngestError
 from webapp.logs.errors import StoreError
+from webapp.pipeline.saying import plain
 from workers import flusher
 from workers.breaker import Breaker
 from workers.database import Database
@@ -56,7 +57,7 @@ def flush_all(owned: Spool, buffer: Buffer, database: Database) -> Drained:
         try:
             flushing.flush(path)
         except (StoreError, BrokerGone, OSError) as error:
-            return Drained(owned.directory, "away", stored, owned.aside(), f"{path}: {error}")
+            return Drained(owned.directory, "away", stored, owned.aside(), f"{path}: {plain(error)}")
         stored.append(path)
     aside = owned.aside()
     stored = [path for path in stored if not any(other.name.startswith(path.name) for other in aside)]

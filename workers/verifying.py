@@ -19,6 +19,7 @@ from ingest.backlog import Batch
 from ingest.errors import IngestError
 from webapp.logs import known
 from webapp.logs.errors import StoreError
+from webapp.pipeline.saying import plain
 from workers import spill, volumes
 from workers.database import Database
 from workers.errors import Damaged
@@ -174,5 +175,5 @@ class Asked:
         try:
             return self._database.call(lambda connection: known.in_ledger(connection, wanted))
         except StoreError as error:
-            self.silent.append(f"The database does not answer: {error}")
+            self.silent.append(f"The database does not answer: {plain(error)}")
             return None

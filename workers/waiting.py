@@ -95,7 +95,7 @@ def report(client: redis.Redis) -> Report:
     owners = [owner_of(lease, alive, found.now_ms) for lease in found.leases]
     died_over = [waiting(one, names, found.now_ms) for one in found.died_over]
     oldest = waiting(found.oldest, names, found.now_ms) if found.oldest else None
-    spilled = found.oldest_spilled
+    spilled = waiting(found.oldest_spilled, names, found.now_ms) if found.oldest_spilled else None
     return Report(
         looked_at=at(found.now_ms),
         due_batches=depth.due,
@@ -107,7 +107,7 @@ def report(client: redis.Redis) -> Report:
         owners=owners,
         spilled_batches=depth.spilled,
         spilled_rows=depth.spilled_rows,
-        oldest_spilled=waiting(spilled, names, found.now_ms) if spilled else None,
+        oldest_spilled=spilled,
         memory_used=depth.memory_used,
         memory_bound=depth.memory_max,
         hints_in_line=found.hints,
@@ -115,7 +115,12 @@ def report(client: redis.Redis) -> Report:
         workers=[worker_of(one) for one in seen if one.beat.kind == "worker"],
         sources=sources(depth, names),
         died_over=died_over,
-        stuck=[*of_deaths(died_over), *of_owners(owners), *of_flow(depth, oldest, seen)],
+        stuck=[
+            *of_deaths(died_over),
+            *of_owners(owners),
+            *of_flow(depth, oldest, seen),
+            *of_spilled(depth, spilled, seen),
+        ],
     )
 
 
@@ -210,3 +215,13 @@ def of_flow(depth: Depth, oldest: Waiting | None, seen: Sequence[Seen]) -> Itera
     troubles = [worker.trouble for one in seen if (worker := worker_of(one)).trouble]
     why = troubles[0] if troubles else "see what the workers' logs say"
     yield f"Nothing leaves the queue although workers are running: {why}."
+
+
+def of_spilled(depth: Depth, oldest: Waiting | None, seen: Sequence[Seen]) -> Iterator[str]:
+    held = any(one.beat.spill_files for one in seen if one.alive)
+    if oldest and oldest.age_seconds >= LATE_SECONDS and not held:
+        yield (
+            f"{counted(depth.spilled, 'batch')} in spill files, and no running worker has any: on the volume "
+            "of a worker that is gone, in a file that was set aside, or lost: see `manage.py spill list` and "
+            "`verify`."
+        )

@@ -150,6 +150,20 @@ def test_what_nobody_takes_is_stuck(bench: Bench, broker: redis.Redis) -> None:
     assert "worker    worker-0 is running; the database does not write" in said
 
 
+def test_what_was_spilled_and_is_on_no_running_workers_volume_is_stuck(
+    bench: Bench, broker: redis.Redis
+) -> None:
+    one = offer("a")
+    spill_away(bench, one)
+    assert run("queue")[0] == 0
+    broker.hincrby(b"m:" + one.batch.bytes, "t", -120_000)
+    code, said = run("queue")
+    assert code == 1
+    assert "STUCK     1 batch in spill files, and no running worker has any" in said
+    heartbeat.tell(broker, Heartbeat("worker", OWNER, "box", "1", 0, spill_files=1))
+    assert run("queue")[0] == 0
+
+
 def test_queue_says_the_same_as_json(bench: Bench) -> None:
     first = offer("a", "b")
     bench.accept(first)

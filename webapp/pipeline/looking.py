@@ -19,6 +19,7 @@ from webapp.logs.errors import Outage, ReadError, StoreError
 from webapp.logs.imbalance import Standing
 from webapp.logs.pipeline import Day, Facts, Recent, Refused
 from webapp.pipeline.chart import Column, columns
+from webapp.pipeline.saying import plain
 from webapp.pipeline.verdict import Broker, Finding, findings
 
 Value = TypeVar("Value")
@@ -94,11 +95,6 @@ def seen(look: Callable[[], Value], note: Callable[[Exception], None] = lambda e
     except (StoreError, ReadError, IngestError, redis.RedisError) as error:
         note(error)
         return Part(None, plain(error))
-
-
-def plain(error: Exception) -> str:
-    """One line without its full stop: a sentence is built around it."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def broker_now() -> Broker:

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: ages, sizes, counts."""
+"""Numbers as a person reads them: ages, sizes, counts; and errors in a line."""
 
 UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -40,3 +40,8 @@ def difference(lines: int) -> str:
 
 def wait(count: int) -> str:
     return f"{counted(count, 'line')} {'waits' if count == 1 else 'wait'}"
+
+
+def plain(error: Exception) -> str:
+    """One line without its full stop: a sentence is built around it."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

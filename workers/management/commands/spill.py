@@ -25,7 +25,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ingest.buffer import Buffer, connect
 from ingest.errors import IngestError
 from webapp.logs.errors import StoreError
-from webapp.pipeline.saying import counted
+from webapp.pipeline.saying import counted, plain
 from workers import draining, salvage, spill_words, verifying, volumes
 from workers.database import Database
 
@@ -151,7 +151,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: there is no such file.", returncode=PERSON) from error
         except (StoreError, IngestError, OSError) as error:
             raise CommandError(
-                f"Not finished, nothing is lost, try again: {error}", returncode=AWAY
+                f"Not finished, nothing is lost, try again: {plain(error)}", returncode=AWAY
             ) from error
 
     def database(self) -> Database:
