@@ -142,12 +142,15 @@ def test_whatever_stands_in_a_page_is_text_and_never_markup() -> None:
 
 def test_a_page_keeps_its_lists_tables_and_code() -> None:
     lists = "- one\n  more\n- two\n\n3. third\n   - in it\n4. fourth\n\n"
-    text = lists + "| a | b |\n| - | - |\n| c | `d` |\n\n   ```\n   x\n\n   y\n   ```\n"
+    behind = "5. fifth:\n\n   ```\n   code\n   ```\n\n   of it\n6. sixth\n\n"
+    text = lists + behind + "| a | b |\n| - | - |\n| c | `d` |\n\n   ```\n   x\n\n   y\n   ```\n"
     assert markdown.html(text, str).replace("\n", "") == (
         "<ul><li>one more</li><li>two</li></ul>"
         '<ol start="3"><li>third<ul><li>in it</li></ul></li><li>fourth</li></ol>'
+        '<ol start="5"><li>fifth:</li></ol><div class="lb-of-item"><pre><code>code</code></pre></div>'
+        '<div class="lb-of-item"><p>of it</p></div><ol start="6"><li>sixth</li></ol>'
         "<table><tr><th>a</th><th>b</th></tr><tr><td>c</td><td><code>d</code></td></tr></table>"
-        "<pre><code>xy</code></pre>"
+        '<div class="lb-of-item"><pre><code>xy</code></pre></div>'
     )
 
 

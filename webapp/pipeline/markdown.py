@@ -27,12 +27,12 @@ def html(text: str, address: Address) -> SafeString:
 
 
 def blocks(text: str) -> Iterator[list[str]]:
-    """Parted by empty lines, but for those inside a fence."""
+    """Parted by empty lines, but for those inside a fence, and where a list goes on behind such a block."""
     block: list[str] = []
     fenced = False
     for line in text.splitlines():
         fence = line.lstrip().startswith("```")
-        if fence and not fenced and block:
+        if block and not fenced and (fence or begins_list(line, block)):
             yield block
             block = []
         if line.strip() or fenced:
@@ -45,8 +45,18 @@ def blocks(text: str) -> Iterator[list[str]]:
         yield block
 
 
+def begins_list(line: str, block: Sequence[str]) -> bool:
+    goes_on = ITEM.fullmatch(block[0]) and not block[0].startswith(" ")
+    return bool(ITEM.fullmatch(line)) and not line.startswith(" ") and not goes_on
+
+
 def rendered(block: Sequence[str], address: Address) -> Iterator[str]:
-    block = textwrap.dedent("\n".join(block)).split("\n")
+    """What is indented belongs to the item before it."""
+    if block[0].startswith(" "):
+        yield '<div class="lb-of-item">'
+        yield from rendered(textwrap.dedent("\n".join(block)).split("\n"), address)
+        yield "</div>"
+        return
     first = block[0]
     if first.startswith("```"):
         yield f"<pre><code>{escape(chr(10).join(block[1:-1]))}</code></pre>"
