@@ -44,7 +44,13 @@ EVERYTHING = {
     "worker": {"storage": {"className": "fast-ssd", "volumeAttributesClassName": "quick"}},
     "timescaledb": {"flavor": "timescaledb-ha"},
 }
-VALUE_SETS: dict[str, Object] = {"default": {}, "everything": EVERYTHING, **EXAMPLES}
+VALUE_SETS: dict[str, Object] = {
+    "default": {},
+    "everything": EVERYTHING,
+    "istio": {"mesh": {"mode": "istio"}},
+    "ambient": {"mesh": {"mode": "ambient"}, "producer": {"enabled": True}},
+    **EXAMPLES,
+}
 
 
 class RefusedValues(Exception):

@@ -11,7 +11,8 @@ from tests.chart import charts, helm3
 
 VERSIONS = ("1.34", "1.36", "1.37")
 sets = pytest.mark.parametrize("values", charts.VALUE_SETS.values(), ids=charts.VALUE_SETS)
-CUSTOM = ("HTTPRoute",)  # its schema is not Kubernetes' own
+# Their schemas are not Kubernetes' own.
+CUSTOM = ("HTTPRoute", "PeerAuthentication", "AuthorizationPolicy", "DestinationRule", "VirtualService")
 
 
 @pytest.fixture(scope="module", autouse=True)

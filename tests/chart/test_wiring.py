@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import pytest
 
-from tests.chart import charts
+from tests.chart import charts, diagram
 
 sets = pytest.mark.parametrize("values", charts.VALUE_SETS.values(), ids=charts.VALUE_SETS)
 Edge = tuple[str, str, int]
@@ -138,7 +138,8 @@ def leaves(found: list[charts.Object], source: charts.Pod, target: charts.Pod, p
 
 def covers(rule: charts.Object, side: str, pod: charts.Pod, port: int) -> bool:
     """Pods of our own namespace; a peer without podSelector is another namespace or an address."""
-    if port not in {each["port"] for each in rule["ports"] if each.get("protocol", "TCP") == "TCP"}:
+    ports = {each["port"] for each in rule.get("ports", []) if each.get("protocol", "TCP") == "TCP"}
+    if ports and port not in ports:
         return False
     if side not in rule:
         return True
@@ -191,3 +192,7 @@ def test_a_database_elsewhere_is_reached_at_its_port_alone() -> None:
     values = {"timescaledb": {"mode": "external", "external": {"existingSecret": "logs-app", "port": 6432}}}
     worker = charts.named("NetworkPolicy", "logboom-worker", charts.objects(values))["spec"]
     assert {"ports": [{"port": 6432}]} in worker["egress"]
+
+
+def test_the_picture_in_the_documentation_is_the_table() -> None:
+    assert diagram.written() == diagram.drawn(), "python -m tests.chart.diagram"

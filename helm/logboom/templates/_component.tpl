@@ -29,10 +29,13 @@ true
 labels: # no version here: a new chart must not restart the database
   {{- include "logboom.selector" . | nindent 2 }}
   logboom.io/tier: {{ index $table.tiers (last .) }}
+  {{- with include "logboom.meshLabels" (first .) }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- with $values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with $values.podAnnotations }}
+{{- with merge $values.podAnnotations (include "logboom.meshAnnotations" (first .) | fromYaml) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
