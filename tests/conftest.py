@@ -29,7 +29,7 @@ os.environ.pop("DATABASE_URL", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With SPILL_ALWAYS=1 every line goes through a spill file: what is about the other way is left out."""
+    """With SPILL_ALWAYS=1 lines go through spill files: what is not about that is left out."""
     if settings.SPILL_ALWAYS:
         direct = [item for item in items if item.get_closest_marker("direct")]
         config.hook.pytest_deselected(items=direct)

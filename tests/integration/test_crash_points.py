@@ -5,7 +5,6 @@ Each point is met three times in a row; CRASH_ROUNDS=20 in the environment makes
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tests.brokers import let_leases_run_out
 from tests.crashing import GONE, PATHS, Place, Point, live, post
 from tests.senders import DIRECTORY
 from tests.workbench import OWNER, Bench
+from workers import pump
 from workers.settle import DEATHS
 
 NEVER = Point("never", "")
@@ -109,7 +109,15 @@ POINTS = {
     },
     "starting": {"before unlink": 2, "after unlink": 2, "before free": 2, "after free": 2},
 }
-CASES = [(path, words, deaths) for path, points in POINTS.items() for words, deaths in points.items()]
+# These go through a file with SPILL_ALWAYS=1 and without.
+THROUGH_FILES = ("spilling", "flushing", "setting aside", "starting")
+CASES = [
+    pytest.param(
+        path, words, deaths, id=f"{path} {words}", marks=[pytest.mark.direct] * (path in THROUGH_FILES)
+    )
+    for path, points in POINTS.items()
+    for words, deaths in points.items()
+]
 
 # What is accepted, and what must have become of each batch in the end.
 Expected = list[tuple[Offer, State]]
@@ -149,17 +157,18 @@ OFFERS = {
 
 
 @pytest.fixture
-def place(broker: redis.Redis, valkey_url: str, database_url: str, tmp_path: Path) -> Iterator[Place]:
-    yield Place(valkey_url, database_url, tmp_path / "spill")
+def place(
+    broker: redis.Redis, valkey_url: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    monkeypatch.setattr(pump, "PACE_SECONDS", 0.0)
+    return Place(valkey_url, database_url, tmp_path / "spill")
 
 
 def test_every_path_has_points() -> None:
     assert set(POINTS) | {"dying of one batch"} == set(PATHS)
 
 
-@pytest.mark.parametrize(
-    ("path", "words", "deaths"), CASES, ids=[f"{path} {words}" for path, words, _ in CASES]
-)
+@pytest.mark.parametrize(("path", "words", "deaths"), CASES)
 def test_killed_there_everything_is_stored_once(
     broker: redis.Redis, place: Place, path: str, words: str, deaths: int
 ) -> None:
