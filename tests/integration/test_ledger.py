@@ -3,6 +3,7 @@
 import html
 import re
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,14 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError
 from django.test import Client
 
+from ingest import waiting
 from ingest.buffer import Buffer, Move, State
 from ingest.envelope import Envelope, pack
 from tests.batches import offer, record
 from tests.books import audit, look, run, spill, stored
 from tests.workbench import Bench
 from webapp.access.models import Grant
-from webapp.logs import balance, erase, imbalance, presence, retention, store
+from webapp.logs import balance, erase, imbalance, ledger, presence, retention, store
 
 DAY_US = 86_400_000_000
 
@@ -166,7 +168,9 @@ def test_a_ledger_row_that_vanished_is_found_in_both_books(site: Bench, at_once:
     assert "of what was stored, 2 too many." in printed
 
 
-def test_a_minute_from_before_there_was_a_ledger_is_no_difference(site: Bench, at_once: None) -> None:
+def test_a_minute_from_before_there_was_a_ledger_is_not_known(
+    site: Bench, at_once: None, client: Client
+) -> None:
     stored(site, offer("a", "b"))
     for name in site.buffer.client.scan_iter(match="c:*"):
         site.buffer.client.hdel(name, "first", "last")
@@ -175,6 +179,11 @@ def test_a_minute_from_before_there_was_a_ledger_is_no_difference(site: Bench, a
     assert code == 0
     assert "Not judged: 2 lines in minutes from before there was a ledger." in printed
     assert "Everything" not in printed, "it claims nothing of them"
+    client.force_login(User.objects.create_superuser("root"))
+    total = client.get("/api/v1/ledger").json()["total"]
+    assert (total["unknown"], total["moving"], total["difference"]) == (2, 0, 0)
+    page = client.get("/admin/ledger/").content.decode()
+    assert "of minutes from before there was a ledger it is not known" in page
 
 
 def test_a_difference_keeps_its_age_and_goes_when_it_is_mended(site: Bench, at_once: None) -> None:
@@ -225,6 +234,40 @@ def test_what_is_in_flight_is_no_difference(site: Bench, client: Client) -> None
     code, printed = audit()
     assert code == 0
     assert re.search(r"^shop +native +2 +0 +2 +0 +0 +0 +0 +0 +2 +0 +0$", printed, re.M), printed
+
+
+def test_what_the_time_did_not_suffice_to_read_is_not_judged(
+    site: Bench, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "AT_ONCE", 1)
+    site.accept(offer("a"), offer("b", "c"), offer("d"))
+    hurried, patient = (books_of(site, seconds) for seconds in (-1.0, 60.0))
+    assert (hurried.queued, hurried.moving, hurried.difference) == (1, 3, 0)
+    assert (patient.queued, patient.moving, patient.difference) == (4, 0, 0)
+
+
+def books_of(site: Bench, seconds: float) -> ledger.Line:
+    now = int(time.time()) // 60
+    with store.connect(site.url) as conn:
+        balance.copy_minutes(site.buffer, conn)
+        return ledger.total(ledger.read(conn, site.buffer, now - 5, now + 1, seconds).lines)
+
+
+def test_a_long_queue_is_read_without_letting_the_transaction_idle(
+    site: Bench, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second in all, where PostgreSQL ends what idles for a third of it."""
+    monkeypatch.setattr(waiting, "AT_ONCE", 1)
+    monkeypatch.setattr(ledger, "pages", lambda *given: slowly(waiting.pages(*given)))
+    monkeypatch.setitem(store.SESSION, "idle_in_transaction_session_timeout", "300ms")
+    site.accept(*(offer(message) for message in "abcdefghij"))
+    assert look(site).lines == 0
+
+
+def slowly(pages: Iterator[waiting.Page]) -> Iterator[waiting.Page]:
+    for page in pages:
+        time.sleep(0.1)
+        yield page
 
 
 # ---- to whom ----

@@ -126,15 +126,13 @@ def read_spans(
 ) -> Ledger:
     """The same of several ranges that have no minute in common."""
     asked_ms = now_ms(buffer) if buffer else time.time_ns() // 1_000_000
+    tables = [(span, tabled(conn, span)) for span in (span_of(conn, *bounds) for bounds in spans)]
     deadline = time.monotonic() + seconds
     files = Files(buffer.client) if buffer else None
     lines: Lines = {}
-    for span in [span_of(conn, *bounds) for bounds in spans]:
-        found, unread = tabled(conn, span), span.end
-        if buffer and files:
-            waits, unread = waiting(conn, buffer, span, files, deadline)
-            found = added(found, waits)
-        lines |= judged(named(found), span, unread, asked_ms)
+    for span, found in tables:
+        waits, unread = waiting(conn, buffer, span, files, deadline) if buffer and files else ({}, span.end)
+        lines |= judged(named(added(found, waits)), span, unread, asked_ms)
     if buffer is None:
         return Ledger({place: unsettled(line) for place, line in lines.items()}, broker=False)
     since_ms = asked_ms - SETTLE_SECONDS * 1000
@@ -249,8 +247,7 @@ def waiting(
 
 
 def committed(conn: psycopg.Connection[Any], batches: list[Waiting]) -> set[int]:
-    if not batches:
-        return set()
+    """Asked of no batch, too: PostgreSQL ends a transaction that is idle for some seconds."""
     return {number for (number,) in conn.execute(COMMITTED, [[w.batch for w in batches]]).fetchall()}
 
 
