@@ -133,6 +133,13 @@ def test_faults_that_were_not_done_are_told_and_counted_apart() -> None:
     assert told[0].startswith("no fault: 'exit 1' ended with 1")
 
 
+def test_faults_end_with_the_load_though_its_last_batches_may_still_be_tried() -> None:
+    told: list[str] = []
+    one = Faults([Command("echo broken", RUN, 42)], 0.02, random.Random(1), told.append, seconds=0.2)
+    one.run()
+    assert told and not one.stop.is_set()
+
+
 @pytest.fixture
 def victim() -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(["sleep", "60"])

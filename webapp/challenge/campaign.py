@@ -28,7 +28,7 @@ from webapp.challenge.watching import Watcher
 from webapp.logs import times
 
 HELLO_SECONDS = 60.0
-PACE_SECONDS = 30.0
+PACE_SECONDS = 20.0
 LATE_SECONDS = 15.0  # ingest holds a request for 10 s while the broker restarts: it may still accept it
 ASK_EVERY = 1.0
 FRESH_TRIES = 3  # of a recount whose as_of went by
@@ -89,7 +89,7 @@ class Campaign:
             pace.add(entry.n)
 
         posting.accepted = accepted
-        breaking = Faults(faults, self.plan.every, random.Random(head.seed), tell)
+        breaking = Faults(faults, self.plan.every, random.Random(head.seed), tell, self.plan.seconds)
         ended = self.under_load(posting, watcher, breaking)
         found = judge(book.account(), self.reader(head.run), self.plan, self.say, ended)
         found.figures["2xx to found ms"] = percentiles([one * 1000 for one in watcher.found])
@@ -263,6 +263,7 @@ def in_ledger(account: Account, reader: Reader, plan: Plan, found: Verdict, say:
     """The books are copied every ten seconds, and a minute settles about two after it ended."""
     say("waiting for the ledger to agree")
     total, deadline = found.figures["lines read back"], time.monotonic() + plan.settle
+    said = time.monotonic()
     while True:
         document = reader.ledger(*account.span)
         line = line_of(document, account.head.source)
@@ -271,4 +272,7 @@ def in_ledger(account: Account, reader: Reader, plan: Plan, found: Verdict, say:
             found.figures["ledger"] = {name: checking.number(line, name) for name in BOOKS}
             found.figures["left the source, of all time"] = document["gone"].get(account.head.source, {})
             return differences
+        if time.monotonic() - said > PACE_SECONDS:
+            said = time.monotonic()
+            say(f"the ledger does not agree yet: {differences[0].kind}, {differences[0].detail}")
         time.sleep(ASK_EVERY)

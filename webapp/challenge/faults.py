@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -117,17 +118,24 @@ class Command:
 
 @dataclass
 class Faults:
-    """One after the other, each about `every` seconds after the last, until told to stop."""
+    """One after the other, each about `every` seconds after the last, for `seconds` or until told to stop.
+
+    Not until the last batch is answered: whoever still tries then has to be let in at last.
+    """
 
     kinds: Sequence[Fault]
     every: float
     chance: random.Random
     tell: Callable[[str], None]
+    seconds: float = float("inf")
     stop: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
+        ends = time.monotonic() + self.seconds
         while self.kinds and not self.stop.wait(self.every * self.chance.uniform(0.5, 1.5)):
+            if time.monotonic() >= ends:
+                return
             self.one()
 
     def one(self) -> None:
