@@ -262,6 +262,7 @@ PATHS: dict[str, tuple[Callable[[Bench], None], Callable[[Bench], None]]] = {
     "storing": (nothing, one_step),
     "bisecting": (nothing, one_step),
     "quarantining": (nothing, one_step),
+    "refusing": (nothing, one_step),
     "burying": (a_deadly_batch, one_step),
     "telling again": (stored_untold, tell_again),
     "handing back": (the_database_away, one_step),

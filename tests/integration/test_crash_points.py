@@ -25,6 +25,7 @@ from tests.senders import DIRECTORY
 from tests.workbench import OWNER, Bench
 from workers import pump
 from workers.settle import DEATHS
+from workers.sift import MOST
 
 NEVER = Point("never", "")
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "3"))
@@ -61,6 +62,7 @@ POINTS = {
         "after finish": 1,
         "after commit": 1,
     },
+    "refusing": {"before quarantine_batch": 2, "after quarantine_batch": 2, "after finish": 1},
     "burying": {
         "after claim": 6,
         "before quarantine_batch": 6,
@@ -139,6 +141,11 @@ def one_that_is_no_envelope() -> Expected:
     return [(offer("x", payload=b"not an envelope"), State.QUARANTINED), (offer("c"), State.STORED)]
 
 
+def one_with_too_many_lines_that_are_refused() -> Expected:
+    bad = offer(*(f"{n}\0" for n in range(MOST + 1)))
+    return [(bad, State.QUARANTINED), (offer("c"), State.STORED)]
+
+
 def one_deadly() -> Expected:
     return [(offer("deadly"), State.QUARANTINED)]
 
@@ -150,6 +157,7 @@ def one_that_rots() -> Expected:
 OFFERS = {
     "bisecting": one_with_a_line_that_is_refused,
     "quarantining": one_that_is_no_envelope,
+    "refusing": one_with_too_many_lines_that_are_refused,
     "burying": one_deadly,
     "flushing": twenty,
     "setting aside": one_that_rots,

@@ -23,12 +23,15 @@ from tests.batches import offer
 from tests.brokers import let_leases_run_out
 from tests.crashing import send_only
 from tests.faults import Proxy, frozen, proxied
+from tests.integration.test_worker_process import Site, ended, site
 from tests.workbench import Bench
 from webapp.logs import store
 from webapp.logs.errors import Outage
 from workers.breaker import Breaker
 from workers.database import Database
 from workers.pump import Step
+
+__all__ = ["site"]
 
 SECONDS = 0.5  # the deadline here
 PATIENCE = 20.0  # far more than the deadline: a machine may be slow
@@ -210,6 +213,23 @@ def test_a_flush_ends_at_the_deadline_and_the_file_stays_until_it_is_stored(
         pass
     assert bench.stored() == Counter(a=1, b=1)
     assert (bench.spool.waiting(), bench.state(one)) == ([], State.STORED)
+
+
+def test_sigterm_ends_a_real_worker_whose_connecting_nobody_answers(site: Site) -> None:
+    port = urlsplit(site.database_url).port
+    assert port is not None
+    with proxied(port) as proxy:
+        proxy.swallow()
+        url = site.database_url.replace(f":{port}/", f":{proxy.port}/")
+        with site.worker(DATABASE_URL=url) as worker:
+            site.until_ready()
+            site.accept(offer("a"))
+            site.until(lambda: site.buffer.depth().leased == 1, "claimed")
+            assert ended(worker) == 0
+    assert (site.buffer.depth().due, site.buffer.depth().leased) == (1, 0)
+    with site.worker():
+        site.until_stored(1)
+    assert site.stored() == Counter(a=1)
 
 
 def test_however_many_addresses_a_name_has_connecting_ends_at_the_deadline(database_url: str) -> None:
