@@ -1,7 +1,8 @@
 """What alarms look at: the queue, the broker's memory, the volume of spill files. Told by every worker alike.
 
 The figures of the queue are the broker's: take the greatest of all workers. While the broker does not answer
-they are NaN, and `logboom_broker_up` is 0.
+they are NaN, and `logboom_broker_up` is 0. What nobody has looked at yet is NaN too: beat carries these
+gauges without ever setting them, and no alarm may take its silence for a zero.
 """
 
 import shutil
@@ -30,6 +31,8 @@ ASIDE = Gauge("logboom_spill_aside_files", "Spill files of this worker that were
 DISK_FREE = Gauge("logboom_spill_disk_free_bytes", "Free bytes of the volume of this worker's spill files")
 DISK_TOTAL = Gauge("logboom_spill_disk_bytes", "Bytes of the volume of this worker's spill files")
 OF_QUEUE = (QUEUED_ROWS, QUEUED_BATCHES, OLDEST, SPILLED_ROWS, MEMORY)
+for gauge in (BROKER_UP, *OF_QUEUE, ASIDE, DISK_FREE, DISK_TOTAL):
+    gauge.set(float("nan"))
 
 
 class Gauges:

@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 HEARTBEAT = Gauge(
     "logboom_worker_heartbeat_seconds", "When this worker was last seen to get on, seconds since 1970"
 )
+HEARTBEAT.set(float("nan"))  # beat has this gauge too, and none of its own
 LOOP_SECONDS = 60.0  # a loop that said nothing for longer hangs; the flusher may be in a call or two
 DUE_SECONDS = 90.0  # at every look something was due, and no task ever came: the consumer stands still
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import redis
+from django.conf import settings
 
 from ingest import backlog, directory
 from ingest.backlog import Batch
@@ -120,6 +121,7 @@ def report(client: redis.Redis) -> Report:
             *of_owners(owners),
             *of_flow(depth, oldest, seen),
             *of_spilled(depth, spilled, seen),
+            *of_memory(depth),
         ],
     )
 
@@ -225,3 +227,10 @@ def of_spilled(depth: Depth, oldest: Waiting | None, seen: Sequence[Seen]) -> It
             "of a worker that is gone, in a file that was set aside, or lost: see `manage.py spill list` and "
             "`verify`."
         )
+
+
+def of_memory(depth: Depth) -> Iterator[str]:
+    if depth.memory_share < settings.ADMISSION_SHARE:
+        return
+    why = "" if depth.queued_rows else " Nothing waits in it: its maxmemory is too small, or others use it."
+    yield f"The broker is full ({depth.memory_share:.0%}): senders are told to try again.{why}"

@@ -20,7 +20,7 @@ from ingest.buffer import Offer, State
 from ingest.directory import Directory, SourceEntry
 from tests.batches import offer
 from tests.brokers import let_leases_run_out
-from tests.workbench import NOWHERE, OWNER, Bench, bench
+from tests.workbench import NOWHERE, OWNER, Bench, bench, crowded
 from webapp import heartbeat
 from webapp.heartbeat import Heartbeat
 from workers import spill as spill_file
@@ -162,6 +162,17 @@ def test_what_was_spilled_and_is_on_no_running_workers_volume_is_stuck(
     assert "STUCK     1 batch in spill files, and no running worker has any" in said
     heartbeat.tell(broker, Heartbeat("worker", OWNER, "box", "1", 0, spill_files=1))
     assert run("queue")[0] == 0
+
+
+def test_a_broker_without_room_is_stuck_the_more_if_nothing_waits_in_it(
+    bench: Bench, broker: redis.Redis
+) -> None:
+    with crowded(broker):
+        code, said = run("queue")
+    assert code == 1
+    assert re.search(
+        r"STUCK     The broker is full \(9\d%\): senders are told to try again. Nothing waits", said
+    )
 
 
 def test_queue_says_the_same_as_json(bench: Bench) -> None:

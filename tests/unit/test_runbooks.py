@@ -1,8 +1,11 @@
 """What a person is told at night exists: each page, command, option, metric, sentence and alarm."""
 
 import importlib
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +184,19 @@ def test_a_rule_leads_to_its_page(rule: dict[str, Any]) -> None:
     (name,) = re.findall(r"^/admin/runbooks/([a-z-]+)/$", rule["annotations"]["runbook_url"])
     assert name in TROUBLES
     assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_a_process_that_never_looked_raises_no_alarm() -> None:
+    """Beat carries the worker's gauges, too: at zero they would say that the broker is away."""
+    script = (
+        "import django; django.setup()\nimport workers.tasks\nfrom webapp import metrics\n"
+        "print(metrics.exposition().decode())"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "ROLE": "beat"}, capture_output=True, text=True
+    ).stdout
+    for name in ("broker_up", "worker_heartbeat_seconds", "queue_oldest_seconds", "spill_disk_free_bytes"):
+        assert f"logboom_{name} NaN" in shown
 
 
 def test_every_trouble_has_an_alarm() -> None:
