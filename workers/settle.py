@@ -67,13 +67,16 @@ def _storing(database: Database) -> Callable[[Sequence[tuple[Claimed, Unit]]], l
             database.close()
             raise Poison(f"{type(error).__name__}: {error}") from error
         ROWS.inc(sum(batch.rows for batch, _ in group))
-        known_otherwise = {outcome.batch for outcome in outcomes if not outcome.stored}
-        return [
-            _move(batch, State.DUPLICATE if batch.batch in known_otherwise else State.STORED)
-            for batch, _ in group
-        ]
+        states = {outcome.batch: _state(outcome) for outcome in outcomes}
+        return [_move(batch, states[batch.batch]) for batch, _ in group]
 
     return store_group
+
+
+def _state(outcome: store.Outcome) -> State:
+    if not outcome.stored:
+        return State.DUPLICATE
+    return State.QUARANTINED if outcome.put_away else State.STORED
 
 
 def _refusing(

@@ -14,10 +14,12 @@ from ingest.buffer import Move, Offer, State
 from ingest.envelope import unpack
 from ingest.errors import BrokerGone
 from tests.batches import offer
+from tests.brokers import let_leases_run_out
 from tests.faults import FaultyFiles, frozen, proxied
 from tests.workbench import NOWHERE, OWNER, Bench, bench, crowded
 from webapp.logs import store
 from webapp.logs.errors import Outage
+from workers import sift
 from workers.database import Connection
 from workers.pump import Step
 
@@ -117,6 +119,26 @@ def test_a_line_that_the_database_refuses_goes_to_quarantine_and_every_other_is_
     with psycopg.connect(bench.url) as conn:
         found = conn.execute("SELECT batch, line, reason FROM quarantine").fetchall()
     assert found == [(bad.batch, 2, "refused_by_database")]
+
+
+@pytest.mark.direct
+def test_a_batch_put_away_whole_is_found_so_where_nobody_was_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sift, "MOST", 0)
+    one = offer("a", attributes=b"{")
+    bench.accept(one)
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.buffer, "finish", broker_gone)
+        bench.pump.step()
+    assert bench.state(one) is State.QUEUED and bench.quarantined() == {one.batch: "poison"}
+    let_leases_run_out(bench.buffer.client)
+    bench.pump.step()
+    assert bench.state(one) is State.QUARANTINED
+
+
+def broker_gone(*_: object) -> None:
+    raise BrokerGone("connection lost")
 
 
 def test_a_batch_with_nothing_but_refused_lines_is_quarantined_whole(bench: Bench) -> None:

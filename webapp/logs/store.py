@@ -61,6 +61,7 @@ class Outcome(NamedTuple):
     batch: uuid.UUID
     acceptance: int
     stored: bool  # False: the ledger knew it with another acceptance
+    put_away: bool = False  # whole, by an earlier delivery
 
 
 def connect(url: str, kind: type[psycopg.Connection[Any]] = psycopg.Connection) -> psycopg.Connection[Any]:
@@ -112,7 +113,10 @@ def store_once(conn: psycopg.Connection[Any], units: list[Unit]) -> list[Outcome
     except BaseException:
         roll_back(conn)
         raise
-    return [Outcome(u.batch, u.acceptance, ledger.kept.get(u.batch) == u.acceptance) for u in units]
+    return [
+        Outcome(u.batch, u.acceptance, ledger.kept.get(u.batch) == u.acceptance, u.batch in ledger.put_away)
+        for u in units
+    ]
 
 
 def roll_back(conn: psycopg.Connection[Any]) -> None:
@@ -138,6 +142,9 @@ ON CONFLICT (batch) DO NOTHING
 RETURNING seg, batch
 """
 
+# A statement of its own: what a conflict waited for became visible only after the INSERT's snapshot.
+KNOWN = "SELECT batch, acceptance, content_hash = '' FROM log_batch WHERE batch = ANY(%s)"
+
 
 class Fresh(NamedTuple):
     unit: Unit
@@ -148,6 +155,7 @@ class Ledger(NamedTuple):
     seg: int
     fresh: list[Fresh]  # what is to be stored now
     kept: dict[uuid.UUID, int]  # the acceptance under which each batch is in the ledger
+    put_away: frozenset[uuid.UUID] = frozenset()  # those that are there as quarantined whole
 
 
 def enter_ledger(conn: psycopg.Connection[Any], units: list[Unit]) -> Ledger:
@@ -159,9 +167,13 @@ def enter_ledger(conn: psycopg.Connection[Any], units: list[Unit]) -> Ledger:
     entered = conn.execute(LEDGER, ledger_columns(placed)).fetchall()
     new = {batch for _, batch in entered}
     kept = {batch: first[batch].acceptance for batch in new}
+    put_away: frozenset[uuid.UUID] = frozenset()
     if len(new) < len(first):
-        kept |= acceptances(conn, [batch for batch in first if batch not in new])
-    return Ledger(entered[0][0] if entered else 0, [f for f in placed if f.unit.batch in new], kept)
+        known = conn.execute(KNOWN, [[batch for batch in first if batch not in new]]).fetchall()
+        kept |= {batch: acceptance for batch, acceptance, _ in known}
+        put_away = frozenset(batch for batch, _, whole in known if whole)
+    fresh = [f for f in placed if f.unit.batch in new]
+    return Ledger(entered[0][0] if entered else 0, fresh, kept, put_away)
 
 
 def ledger_columns(placed: list[Fresh]) -> list[list[Any]]:
@@ -181,12 +193,6 @@ def ledger_columns(placed: list[Fresh]) -> list[list[Any]]:
         for unit, first_pos in placed
     ]
     return [list(column) for column in zip(*rows, strict=True)]
-
-
-def acceptances(conn: psycopg.Connection[Any], batches: list[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """A statement of its own: what a conflict waited for became visible only after the INSERT's snapshot."""
-    found = conn.execute("SELECT batch, acceptance FROM log_batch WHERE batch = ANY(%s)", [batches])
-    return dict(found.fetchall())
 
 
 # ---- the lines and what is written about them ----
