@@ -214,6 +214,18 @@ def test_a_body_of_garbage_is_refused_with_an_id_and_rests(ingest: Ingest, send:
     assert send("garbage", GARBAGE).odd != ""
 
 
+def test_a_load_that_is_ended_gives_up_what_it_tries_at_once(ingest: Ingest, tmp_path: Path) -> None:
+    ingest.answers = [BUSY]
+    with Journal(tmp_path / "journal.ndjson") as kept:
+        book = Book(kept)
+        sending = Posting(ingest.target, book, RUN, Load(1, shares={}, patience=600.0))
+        sending.tell = lambda what: sending.stop.set()  # once nothing was accepted for a while
+        sending.post(600.0)  # returns
+        book.begin(HEAD)
+        outcomes = {entry.outcome for entry in book.account().batches.values()}
+    assert outcomes == {"unknown"}
+
+
 # ---- the ways ----
 
 

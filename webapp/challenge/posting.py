@@ -206,9 +206,8 @@ class Client:
         self.sender = Sender(self.target, self.patience, sleep=self.sleep, on_wait=self.waited)
 
     def sleep(self, seconds: float) -> None:
-        self.stop.wait(seconds)
-        if self.stop.is_set():  # no longer worth the patience
-            self.sender.patience = 0.0
+        if self.stop.wait(seconds):
+            raise Unreachable("the challenge was ended while it was tried")
         self.tried = time.perf_counter()
 
     def waited(self, seconds: float, why: str) -> None:
@@ -269,8 +268,7 @@ class Client:
         """At the same time by two connections, and once more; all answers have to name one batch."""
         pair = list(self.both(batch))
         outcome = self.patiently(batch)
-        first = [response for response in pair if response and response.status < 300]
-        answers = [msgspec.json.decode(response.body, type=Answer) for response in first]
+        answers = [answer for response in pair if response and (answer := good_answer(response))]
         if answers and outcome.outcome == "accepted" and not outcome.duplicates:
             outcome.odd = outcome.odd or "a repeat under the same key was taken for new"
         outcome.duplicates += sum(answer.duplicate for answer in answers)
@@ -316,6 +314,14 @@ class Client:
 
 
 # ---- what an answer means ----
+
+
+def good_answer(response: Response) -> Answer | None:
+    """None for anything but a 2xx; one that cannot be read is no answer either."""
+    if response.status < 300:
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(response.body, type=Answer)
+    return None
 
 
 def answered(batch: Batch, response: Response, ms: float) -> Outcome:
