@@ -7,7 +7,8 @@ changes its volume meanwhile but `manage.py spill`, which tells anew.
 Two kinds of keys. `volumes`: worker -> when it told this, by the broker's clock, and the sum as JSON.
 `volume:<worker>`: file -> its least and greatest acceptance, and msgpack of every acceptance, each as its
 distance from the one before, with its rows: about three bytes a batch. A file is in there from at most a few
-seconds after the broker was told that its batches are spilled, until it is gone.
+seconds after the broker was told that its batches are spilled, until it is gone. A worker that is killed in
+these seconds tells at its next start; until then its batches are of no volume.
 """
 
 import struct

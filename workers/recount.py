@@ -1,8 +1,8 @@
 """A worker counts what its spill directory holds, in the files and not in its memory, and tells the broker.
 
-Each file is read once, with its checksums: it never changes under its name. What is no longer there, or no
-longer readable, is taken back; so a deleted file, a damaged one and an orphaned volume are noticed by the
-ledger, which has the broker's own word to hold against it (webapp/spilled.py).
+Each file is read once, with its checksums, and again when its size or time has changed, which no worker does.
+What is no longer there, or no longer readable, is taken back; so a deleted file, a damaged one and a volume
+that was lost are noticed by the ledger, which has the broker's own word to hold against it (webapp/spilled.py).
 """
 
 import time
@@ -24,6 +24,7 @@ SECONDS = 0.5  # of reading at once, or one file: the rest is for the next time
 
 @dataclass(frozen=True, slots=True)
 class Counted:
+    seen: tuple[int, int]  # size and time of the file
     batches: int
     rows: int
 
@@ -46,7 +47,8 @@ class Recount:
         """Raises IngestError where the broker does not hear it, OSError where nothing can be read."""
         paths = {path.name: path for path in self._spool.waiting()}
         told = spilled.told(self._client, self._worker)
-        self._counted = {name: one for name, one in self._counted.items() if name in paths}
+        seen = {name: size_and_time(path) for name, path in paths.items()}
+        self._counted = {name: one for name, one in self._counted.items() if one.seen == seen.get(name)}
         new, unreadable = self._read([path for name, path in paths.items() if not self._known(name, told)])
         volume = self._sum(paths, len(paths) - len(self._counted))
         spilled.tell(self._client, self._worker, volume, new, (told - paths.keys()) | (told & unreadable))
@@ -60,7 +62,10 @@ class Recount:
         unreadable: set[str] = set()
         until = self._clock() + SECONDS
         for path in paths:
+            if (new or unreadable) and self._clock() > until:
+                break
             try:
+                seen = size_and_time(path)
                 rows = {one.acceptance: one.rows for one in self._spool.read(path).batches}
             except FileNotFoundError:  # stored meanwhile
                 continue
@@ -69,9 +74,7 @@ class Recount:
                 unreadable.add(path.name)
                 continue
             new[path.name] = spilled.pack(rows)
-            self._counted[path.name] = Counted(len(rows), sum(rows.values()))
-            if self._clock() > until:
-                break
+            self._counted[path.name] = Counted(seen, len(rows), sum(rows.values()))
         return new, unreadable
 
     def _sum(self, paths: dict[str, Path], uncounted: int) -> Volume:
@@ -86,6 +89,15 @@ class Recount:
             aside=len(self._spool.aside()),
             uncounted=uncounted,
         )
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Zeros for a file that was stored meanwhile."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def written_us(name: str) -> int:

@@ -1,6 +1,7 @@
 """A worker counts what its spill directory really holds, and the broker is never told of less meanwhile."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +64,15 @@ def test_a_file_that_became_unreadable_is_held_no_longer(any_broker: redis.Redis
     path.write_bytes(b"rotten")
     assert Recount(any_broker, spool, "w").tell().uncounted == 1
     assert held(any_broker, 7) == [None]
+
+
+def test_a_file_that_is_cut_short_holds_what_is_left_of_it(any_broker: redis.Redis, spool: Spool) -> None:
+    path = write(spool, 7, 8)
+    recount = Recount(any_broker, spool, "w")
+    assert recount.tell().batches == 2
+    os.truncate(path, path.stat().st_size - 60)
+    assert recount.tell().batches == 1
+    assert held(any_broker, 7, 8) == [2, None]
 
 
 class Dying(Files):
