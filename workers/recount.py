@@ -2,7 +2,7 @@
 
 Each file is read once, with its checksums, and again when its size or time has changed, which no worker does.
 What is no longer there, or no longer readable, is taken back; so a deleted file, a damaged one and a volume
-that was lost are noticed by the ledger, which has the broker's own word to hold against it (webapp/spilled.py).
+that was lost are noticed by the ledger, which holds the broker's own word against it (webapp/spilled.py).
 """
 
 import time

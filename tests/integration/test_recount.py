@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -14,7 +15,9 @@ from ingest.buffer import Buffer, Move, State
 from tests.batches import claimed
 from tests.brokers import offer
 from webapp import spilled
+from workers.breaker import Breaker
 from workers.recount import Recount
+from workers.report import Report
 from workers.spool import Files, Spool
 
 
@@ -109,6 +112,20 @@ def test_it_is_told_while_the_broker_is_over_its_memory(any_broker: redis.Redis,
         assert held(any_broker, 7) == [2]
     finally:
         any_broker.config_set("maxmemory", "256mb")
+
+
+def test_a_worker_tells_beside_its_heartbeat_and_once_more_at_its_end(
+    any_broker: redis.Redis, spool: Spool, settings: Any
+) -> None:
+    settings.WORKER_NAME = "till"
+    report = Report(client=any_broker, spool=spool, breaker=Breaker(), live=lambda: True)
+    write(spool, 7)
+    report.tell()
+    assert held(any_broker, 7) == [2]
+    write(spool, 8)
+    report.stopped()
+    assert held(any_broker, 8) == [2]
+    assert spilled.read(any_broker)["till"].batches == 2
 
 
 # ---- what waits in the broker, page by page ----
