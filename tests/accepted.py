@@ -143,7 +143,7 @@ class Accepted:
             watched, answers[::2], answers[1::2], strict=True
         ):
             assert acceptance, f"{sent.id} is lost: the broker knows nothing of it"
-            assert int(acceptance) == sent.newest
+            assert int(acceptance) == sent.newest, f"{sent.id} was accepted once more"
             state = STATES[letter]
             before = sent.states[sent.newest]
             assert state is before or RANK[state] > RANK[before], f"{sent.id} went from {before} to {state}"
@@ -193,14 +193,15 @@ class Accepted:
         self._quarantine_is_what_was_planted(stored)
         self._states_agree(stored, excused)
         self._books_balance()
-        self._ledger_misses([sent for sent in self.all if sent.id not in stored])
+        self._ledger_misses(stored)
 
     def _damaged(self) -> set[bytes]:
         """What may be missing: in a file that was set aside and that says so."""
         found: set[bytes] = set()
         for worker in self.plant.workers:
             aside = {path.name for path in worker.spool.aside()} if worker.spool else set()
-            assert aside == {name for name in worker.disk.names if name.endswith((BAD, OLD))}
+            there = {name for name in worker.disk.names if name.endswith((BAD, OLD))}
+            assert aside == there, f"set aside are {there}, told are {aside}"
             for name in aside:
                 inode = worker.disk.names[name]
                 assert (worker.disk.directory / name).read_bytes() == inode.data
@@ -221,9 +222,9 @@ class Accepted:
         found, wanted = Counter(message for *_, message in lines), Counter(m for *_, m in expected)
         assert not found - wanted, f"stored twice, or never sent: {found - wanted}"
         assert not wanted - found, f"lost: {wanted - found}"
-        assert lines == sorted(expected)
+        assert lines == sorted(expected), "positions are not those of the ledger"
         segments = self.conn.execute("SELECT seg, rows FROM log_segment WHERE rows > 0").fetchall()
-        assert dict(segments) == Counter(seg for seg, *_ in lines)
+        assert dict(segments) == Counter(seg for seg, *_ in lines), "segments count other lines"
 
     def _quarantine_is_what_was_planted(self, stored: dict[uuid.UUID, tuple[Any, ...]]) -> None:
         rows = self.conn.execute("SELECT batch, line, reason FROM quarantine").fetchall()
@@ -265,7 +266,7 @@ class Accepted:
                 expected[source, "accepted"] += sent.offer.rows
                 expected[source, state.value] += sent.offer.rows
                 expected[source, "refused"] += sent.refused
-        assert books == expected
+        assert books == expected, f"the books say {books}, what was accepted {expected}"
         self._held_agrees(expected)
 
     def _held_agrees(self, expected: Counter[tuple[int, str]]) -> None:
@@ -276,8 +277,8 @@ class Accepted:
         spilled = [sent for sent in self.all if sent.states[sent.newest] is State.SPILLED]
         assert depth.spilled == len(spilled)
 
-    def _ledger_misses(self, gone: Iterable[Sent]) -> None:
-        """Exactly what was damaged: never silently gone."""
+    def _ledger_misses(self, stored: dict[uuid.UUID, tuple[Any, ...]]) -> None:
+        """Exactly the acceptances that rotted, a repeat's too: never silently gone."""
         balance.copy_minutes(self.buffer, self.conn)
         minutes = [minute.minute for minute in self.buffer.minutes()]
         missing: Counter[int] = Counter()
@@ -286,9 +287,11 @@ class Accepted:
             for place, line in found.lines.items():
                 missing[place.source] += line.difference
         expected: Counter[int] = Counter()
-        for sent in gone:
-            expected[sent.offer.source] += sent.offer.rows
-        assert missing == expected
+        for sent in self.all:
+            committed = sent.id in stored and stored[sent.id][0] == sent.newest
+            if sent.states[sent.newest] is State.SPILLED and not committed:
+                expected[sent.offer.source] += sent.offer.rows
+        assert missing == expected, f"the ledger misses {missing}, gone are {expected}"
 
 
 def forget(client: redis.Redis, sent: Sent) -> None:

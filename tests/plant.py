@@ -18,7 +18,7 @@ from ingest.errors import BrokerGone
 from tests.brokers import let_leases_run_out
 from tests.faults import Crash
 from tests.recording import Disk, Inode, RecordedOs, RecordingFiles, finished
-from tests.trapped import Fault, Line, Server, Trap
+from tests.trapped import NOTHING, Line, Server, Trap, Trouble
 from webapp.logs.errors import StoreError
 from workers import pump, spill
 from workers.breaker import Breaker
@@ -183,9 +183,9 @@ class Worker:
         self.end()
 
     @contextmanager
-    def living(self, fault: Fault = Fault.NONE, at: int = 0) -> Iterator[None]:
+    def living(self, trouble: Trouble = NOTHING) -> Iterator[None]:
         """Its deeds, with a fault at one operation; a crash of it ends it and nobody else."""
-        self.trap.arm(fault, at)
+        self.trap.arm(trouble)
         self.trap.meanwhile = lambda: self.plant.other(self).overtake()
         self.busy = True
         try:

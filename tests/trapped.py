@@ -7,6 +7,7 @@ do on its way out (its `finally` blocks run here, which they would not) is answe
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -31,7 +32,18 @@ class Fault(Enum):
     OVERTAKEN = "the lease runs out and another worker does the same"
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """One fault to come: at the first operation, from the `at`-th of its kind on, that it suits."""
+
+    fault: Fault = Fault.NONE
+    at: int = 1
+    of: str = ""  # file, broker, connect, statement or commit; "" counts them all
+
+
+NOTHING = Trouble()
 ANYWHERE = {Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.FAIL_BEFORE, Fault.FAIL_AFTER, Fault.OVERTAKEN}
+PART_OF = {"write": "file"}
 SUITS = {"write": ANYWHERE | {Fault.SHORT}, "commit": ANYWHERE | {Fault.LIMBO}}
 
 
@@ -41,20 +53,20 @@ class Trap:
         self.meanwhile: Callable[[], None] = lambda: None
         self.disarm()
 
-    def arm(self, fault: Fault, at: int) -> None:
-        self.fault, self.at, self.passed = fault, at, 0
+    def arm(self, trouble: Trouble) -> None:
+        self.trouble, self.passed = trouble, 0
 
     def disarm(self) -> None:
-        self.arm(Fault.NONE, 0)
+        self.arm(NOTHING)
 
     def turn(self, kind: str) -> Fault:
         """What happens at this operation; once armed, once sprung."""
         if self.dead:
             raise Crash
-        self.passed += 1
-        if self.passed < self.at or self.fault not in SUITS.get(kind, ANYWHERE):
+        fault, counts = self.trouble.fault, self.trouble.of in ("", kind, PART_OF.get(kind))
+        self.passed += counts
+        if not counts or self.passed < self.trouble.at or fault not in SUITS.get(kind, ANYWHERE):
             return Fault.NONE
-        fault = self.fault
         self.disarm()
         if fault is Fault.OVERTAKEN:
             self.meanwhile()
