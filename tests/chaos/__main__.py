@@ -137,6 +137,7 @@ class Run:
         self.figures["outages"] = len(self.faults.outages)
         self.figures["most batches seen queued"] = self.faults.most["queued"]
         self.figures["most batches seen spilled"] = self.faults.most["spilled"]
+        self.figures["most workers that died over one batch"] = self.faults.most["deaths"]
         if (most := self.profile.most_drain) is not None:
             self.verdict.add(f"drained in more than {most:.0f} s", drain > most)
         if (most := self.profile.most_term) is not None:
@@ -256,6 +257,7 @@ def main() -> int:
 
     print(f"seed {seed}\n{profile}\n", flush=True)
     with scene(note, profile.broker_memory, profile.spill_megabytes) as here:
+        note("everything is up; load and faults begin")
         run = Run(here, profile, seed, note)
         try:
             verdict = run.run()

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import redis
 
@@ -268,7 +269,7 @@ class Faults:
         with contextlib.suppress(IngestError, redis.RedisError), self.scene.buffer() as buffer:
             depth = buffer.depth()
             now = Counter({"queued": depth.due + depth.leased, "spilled": depth.spilled})
-            self.most |= now
+            self.most |= now + Counter({"deaths": deaths(buffer.client)})
             return now
         return Counter({"queued": 1})
 
@@ -288,6 +289,14 @@ class Faults:
         self.done[what] += 1
         self.note(what)
         return True
+
+
+def deaths(client: redis.Redis) -> int:
+    """Of the batches that are in somebody's hands now, the most workers that one of them has outlived."""
+    pipe = client.pipeline(transaction=False)
+    for batch in cast(list[bytes], client.zrange("leases", 0, -1)):
+        pipe.hget(b"m:" + batch, "d")
+    return max((int(found or 0) for found in pipe.execute()), default=0)
 
 
 class ComingUp:
