@@ -46,7 +46,7 @@ def killed(made: Installation) -> Path:
 def faulted(made: Installation, killed: Path) -> tuple[Path, dict[str, Any]]:
     """The journal of a challenge under kills, and its verdict."""
     path = made.directory / "faulted.ndjson"
-    words = ("--duration", "5", "--seed", "5", "--faults", "local", "--every", "1.2", "--yes")
+    words = ("--duration", "4", "--seed", "5", "--faults", "local", "--every", "1", "--yes")
     return path, verdict(made, 0, *words, *SMALL, "--journal", str(path))
 
 
