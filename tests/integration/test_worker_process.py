@@ -219,7 +219,7 @@ def test_maintenance_does_its_work_and_says_so(site: Site) -> None:
     assert sorted(results) == [
         "{'copied': 1}",
         "{'dropped': 0}",
-        "{'lines': 0, 'differences': 0, 'oldest_seconds': 0, 'looked_seconds': 0}",
+        "{'lines': 0, 'differences': 0, 'oldest_seconds': 0, 'looked_seconds': 0, 'unheld': 0}",
         "{'made': 4}",
         "{'published': False}",
         "{'published': True}",
