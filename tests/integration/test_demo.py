@@ -19,6 +19,7 @@ from ingest.limits import Limits
 from ingest.normalise import Normaliser
 from tests.brokers import offer
 from tests.rows import record, unit
+from webapp import under_way
 from webapp.access.models import Source, Token, create_token
 from webapp.access.scope import ALL, Scope
 from webapp.logs import demo, store
@@ -137,7 +138,7 @@ def test_a_story_that_has_expired_is_not_offered(
 def test_what_is_still_under_way_is_named(
     source: Source, django_logs_url: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "UNDER_WAY_SECONDS", 0.2)
+    monkeypatch.setattr(under_way, "PATIENCE_SECONDS", 0.2)
     buffer(settings.BROKER_URL).accept(offer(source=source.pk, rows=3))
     with pytest.raises(CommandError, match="3 lines of it are not stored yet"):
         clear()

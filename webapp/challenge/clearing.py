@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from ingest import directory
-from ingest.buffer import Buffer, Held, connect
 from ingest.errors import IngestError
+from webapp import under_way
 from webapp.access.models import Source
 from webapp.challenge import lines
 from webapp.local import installation, prepare
@@ -19,7 +19,6 @@ from webapp.logs import erase, store
 
 SECRET = "challenge_token"
 NOTICED_SECONDS = directory.CHECK_SECONDS + 0.5  # until every ingest knows that a token changed
-UNDER_WAY_SECONDS = 60.0
 
 
 class NotCleared(Exception):
@@ -45,7 +44,7 @@ def clear(name: str) -> str:
         source = Source.objects.filter(name=name).first()
         if source is None:
             return f"There is no source {name}: nothing to remove."
-        waiting = under_way(source)
+        waiting = under_way.rows_left(source)
         with store.connect(settings.DATABASE_URL) as conn:
             gone = erase.erase(conn, source.pk)
     except (store.StoreError, IngestError, DatabaseError, psycopg.Error) as error:
@@ -54,14 +53,3 @@ def clear(name: str) -> str:
         raise NotCleared(f"{waiting:,} lines of it are not stored yet: is a worker running?")
     what = f"{gone.lines:,} lines and {gone.quarantined:,} entries of the quarantine"
     return f"Removed from the source {name}: {what}."
-
-
-def under_way(source: Source) -> int:
-    """Lines of the source that are accepted and not stored, once that is none or the time is up."""
-    buffer, deadline = Buffer(connect(settings.BROKER_URL)), time.monotonic() + UNDER_WAY_SECONDS
-    while True:
-        held = buffer.depth().by_source.get(source.pk, Held())
-        batches = held.queued_batches + held.spilled_batches
-        if not batches or time.monotonic() > deadline:
-            return held.queued_rows + held.spilled_rows
-        time.sleep(0.2)

@@ -16,19 +16,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from ingest import directory, story_telling
-from ingest.buffer import Buffer, Held, connect
 from ingest.client import Answer, ClientError, Sender, find_target
 from ingest.errors import IngestError
 from ingest.journal import JournalBusy
 from ingest.story import SOURCE
 from ingest.terminal import Progress, harmless
+from webapp import under_way
 from webapp.access.models import Source, Token
 from webapp.access.scope import ALL
 from webapp.local import installation
 from webapp.logs import demo, erase, store
 
 NOTICED_SECONDS = directory.CHECK_SECONDS + 0.5  # until every ingest knows that a token changed
-UNDER_WAY_SECONDS = 60.0
 
 
 class Command(BaseCommand):
@@ -85,7 +84,7 @@ class Command(BaseCommand):
         return token.source
 
     def send(self, sender: Sender, source: Source) -> None:
-        under_way(source)
+        under_way.rows_left(source)
         there = demo.standing(source.pk)
         journal = story_telling.journal_path(installation.VAR, there.telling)
         if there.told_ns is None:
@@ -98,7 +97,7 @@ class Command(BaseCommand):
         story_telling.tell(sender, journal, there.telling, sent)
         progress.clear()
         self.stdout.write(f"{progress.lines:,} lines sent.")
-        if waiting := under_way(source):
+        if waiting := under_way.rows_left(source):
             raise CommandError(f"{waiting:,} lines are not stored yet: is a worker running?")
 
     # ---- removing ----
@@ -109,7 +108,7 @@ class Command(BaseCommand):
             self.stdout.write('There is no source "demo": nothing to remove.')
             return
         self.switch_off(source)
-        waiting = under_way(source)
+        waiting = under_way.rows_left(source)
         with store.connect(settings.DATABASE_URL) as conn:
             erased = erase.erase(conn, source.pk)
         self.stdout.write(result(erased))
@@ -146,14 +145,3 @@ def searches() -> Iterator[str]:
     for offer in demo.offers(ALL):
         yield f"  {offer.title}"
         yield f"    ./logboom search '{offer.q}' --start {offer.start} --end {offer.end}"
-
-
-def under_way(source: Source) -> int:
-    """Lines of the source that are accepted and not stored, once that is none or the time is up."""
-    buffer, deadline = Buffer(connect(settings.BROKER_URL)), time.monotonic() + UNDER_WAY_SECONDS
-    while True:
-        held = buffer.depth().by_source.get(source.pk, Held())
-        batches = held.queued_batches + held.spilled_batches
-        if not batches or time.monotonic() > deadline:
-            return held.queued_rows + held.spilled_rows
-        time.sleep(0.2)
