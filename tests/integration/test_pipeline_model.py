@@ -31,6 +31,8 @@ from workers.flusher import Flusher
 from workers.pump import Group, Pump
 from workers.spool import Files
 
+pytestmark = pytest.mark.direct  # its workers take either way as it is
+
 EXAMPLES = int(os.environ.get("PIPELINE_EXAMPLES", "0"))
 CI_EXAMPLES = 40
 STEPS = 50

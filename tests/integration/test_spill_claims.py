@@ -9,6 +9,7 @@ from tests.batches import offer
 from tests.workbench import OWNER, Bench, bench
 
 __all__ = ["bench"]
+pytestmark = pytest.mark.direct  # it spills as it is
 
 
 class Failing(Buffer):
