@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ingest.buffer import Depth, Held
 
 RETRY_LEAST, RETRY_MOST = 1, 60  # seconds
+RETRY_UNKNOWN = 10  # nothing drains: what is in the way may be gone at any moment, and asking costs a millisecond
 
 
 def overdrawn(depth: Depth, weights: Mapping[int, int], share: float) -> dict[int, int]:
@@ -34,5 +35,5 @@ def surplus_rows(held: Held, theirs: float) -> float:
 def seconds(rows: float, rate: float) -> int:
     """Until so many rows have left at so many a second."""
     if rate <= 0:
-        return RETRY_MOST
+        return RETRY_UNKNOWN
     return min(RETRY_MOST, max(RETRY_LEAST, math.ceil(rows / rate)))

@@ -92,7 +92,7 @@ def test_a_broker_that_is_away_is_not_full() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "rate", "seconds"),
-    [(0, 0.0, 60), (1000, 0.0, 60), (10, 1000.0, 1), (2001, 1000.0, 3), (10**9, 1.0, 60)],
+    [(0, 0.0, 10), (1000, 0.0, 10), (10, 1000.0, 1), (2001, 1000.0, 3), (10**9, 1.0, 60)],
 )
 def test_retry_after_is_bounded_whole_seconds(rows: int, rate: float, seconds: int) -> None:
     assert retry_after(depth(rows=rows, rate=rate)) == seconds

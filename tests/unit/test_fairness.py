@@ -51,6 +51,6 @@ def test_it_may_come_again_when_its_surplus_has_drained_at_its_own_rate() -> Non
 
 
 def test_where_nothing_drains_it_waits_longest() -> None:
-    assert overdrawn(depth(0.0, s1=held(0.6)), {}, 0.5) == {1: 60}
+    assert overdrawn(depth(0.0, s1=held(0.6)), {}, 0.5) == {1: 10}
     assert seconds(1, 1000.0) == 1
     assert seconds(10**9, 1.0) == 60
