@@ -34,7 +34,7 @@ from workers.spool import Files
 pytestmark = pytest.mark.direct  # its workers take either way as it is
 
 EXAMPLES = int(os.environ.get("PIPELINE_EXAMPLES", "0"))
-CI_EXAMPLES = 40
+CI_EXAMPLES = 250
 STEPS = 50
 
 
