@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ingest.buffer import Depth, Held
 
 RETRY_LEAST, RETRY_MOST = 1, 60  # seconds
-RETRY_UNKNOWN = 10  # nothing drains: what is in the way may be gone any moment, and asking costs a millisecond
+RETRY_UNKNOWN = 10  # nothing drains: what is in the way may go any moment, and asking costs a millisecond
 
 
 def overdrawn(depth: Depth, weights: Mapping[int, int], share: float) -> dict[int, int]:
