@@ -108,7 +108,7 @@ def test_the_room_that_is_left_ends_for_everybody_at_the_bound(port: Port, waits
     crowd(waits, 0.75)
     answer = port.until_refused(LINE, TOKENS[HEAVY], "overloaded")
     assert answer.status == 503
-    assert answer.headers["Retry-After"] == "60", "nothing drains"
+    assert answer.headers["Retry-After"] == "10", "nothing drains"
 
 
 def test_when_its_lines_have_drained_a_source_is_let_in_again(port: Port, waits: Buffer) -> None:
