@@ -50,7 +50,7 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 def script() -> Any:
-    spec = spec_from_file_location("chart_secrets", charts.CHART / "files" / "secrets.py")
+    spec = spec_from_file_location("chart_secrets", charts.CHART / "files" / "make_secret.py")
     assert spec and spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -198,13 +198,8 @@ readinessProbe:
 {{- define "logboom.waitForMigrations" -}}
 - name: wait-for-migrations
   {{- include "logboom.container" . | nindent 2 }}
-  command: [sh, -c]
-  args:
-    - |
-      until plan=$(python manage.py showmigrations --plan 2>&1) && ! echo "$plan" | grep -q '^\[ \]'; do
-        echo "waiting for the migration job: $(echo "$plan" | tail -n 1)"
-        sleep 3
-      done
+  command: [python, manage.py]
+  args: [wait, migrations]
   env:
     {{- include "logboom.env" (list (first .) (last .) "database") | nindent 4 }}
   volumeMounts:
