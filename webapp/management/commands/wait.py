@@ -1,5 +1,4 @@
-"""`manage.py wait database|migrations`: returns when the database answers, or when every migration of this code
-is applied there.
+"""`manage.py wait database|migrations`: returns when the database answers, or has every table of this code.
 
 What pods do before their role begins. One process that looks again and again: a new one for each look would
 cost the node two seconds of CPU every time, of several pods at once, while the database is being made. And it
