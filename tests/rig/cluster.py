@@ -27,9 +27,9 @@ from tests.rig.network import Hub, Packet
 from tests.rig.pod import Phase, Pod
 from tests.rig.policies import Firewall, Peer, Service
 
-LAG = 0.3  # seconds from a change of readiness until every proxy has heard
-TICK = 0.05
-PATIENCE = 300.0  # for a machine that does much else besides
+LAG = 0.6  # seconds from a change of readiness until every proxy has heard
+TICK = 0.1
+PATIENCE = 600.0  # for a machine that does much else besides
 API, DNS = "10.96.0.1", "10.96.0.10"
 SYSTEM = "kube-system"
 Key = tuple[str, str, str]  # kind, namespace, name
@@ -48,6 +48,7 @@ class Stranger:
 @dataclass
 class Cluster:
     where: Path
+    build: Callable[[Path], dict[str, Image]] = images.all_of_them
     hub: Hub = field(default_factory=Hub)
     dns: str = DNS
     objects: dict[Key, Object] = field(default_factory=dict)
@@ -80,7 +81,7 @@ class Cluster:
     def up(self) -> None:
         words = [sys.executable, warden.__file__, str(self.where), self.hub.prefix]
         self.warden = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
-        self.images = images.all_of_them(self.where / "images")
+        self.images = self.build(self.where / "images")
         self.hub.up()
         control, resolver = self.stranger(SYSTEM), self.stranger(SYSTEM, **{"k8s-app": "kube-dns"})
         self.authority, key = certificate(self.where, API)

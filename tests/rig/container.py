@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,14 +96,17 @@ class Container:
         self.number += 1
         self.bundle.mkdir(parents=True)
         (self.bundle / "config.json").write_text(json.dumps(self.configuration()))
+        made = self.bundle / "pid"
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [*self.runc, "run", "--bundle", str(self.bundle), self.name],
+                [*self.runc, "run", "--bundle", str(self.bundle), "--pid-file", str(made), self.name],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
             )
+        while not made.exists() and self.ended() is None:  # before that no signal would find it
+            time.sleep(0.02)
 
     @property
     def runc(self) -> list[str]:

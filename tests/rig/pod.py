@@ -25,8 +25,8 @@ from tests.rig.volumes import NotYet, Volumes
 if TYPE_CHECKING:
     from tests.rig.cluster import Cluster
 
-PACE = 0.2  # of every period, pause and preStop sleep
-TICK = 0.05
+PACE = 0.4  # of every period, pause and preStop sleep
+TICK = 0.1
 BACKOFF, LONGEST = 1.0, 10.0  # seconds until a container that ended again is started again
 DEFAULTS = {"periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3, "successThreshold": 1}
 RESOLV = """\
@@ -123,7 +123,7 @@ class Runner:
                     self.replace(container, "its startup probe never succeeded")
             elif not self.pod.stopping.is_set():
                 self.look(container, probes)
-            container.wait(TICK)
+            time.sleep(TICK)
 
     def look(self, container: Container, probes: Mapping[str, Probe]) -> None:
         liveness, readiness = probes.get("livenessProbe"), probes.get("readinessProbe")
@@ -272,8 +272,8 @@ class Pod:
         pause = BACKOFF
         while (container := self.container(spec)) is not None:
             container.start()
-            while not container.wait(TICK):
-                if self.stopping.is_set():
+            while container.ended() is None:
+                if self.stopping.wait(TICK):
                     end(container, spec, self, 0.0 if self.force else self.grace)
             if container.ended() == 0:
                 return
