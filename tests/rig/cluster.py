@@ -62,6 +62,7 @@ class Cluster:
     events: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)  # containers that outlived their grace period
     finished: set[str] = field(default_factory=set)  # Jobs
+    failures: dict[str, int] = field(default_factory=dict)  # of Jobs whose pods are not to start again
     lock: threading.RLock = field(default_factory=threading.RLock)
     over: threading.Event = field(default_factory=threading.Event)
     fault: BaseException | None = None
@@ -75,6 +76,7 @@ class Cluster:
         self.seen: dict[str, tuple[str, ...]] = {}  # endpoints as they are
         self.told: dict[str, tuple[str, ...]] = {}  # as the proxies know them
         self.loaded, self.published = "", ""
+        self.programmed: object = None
 
     # ---- up and down ----
 
@@ -145,6 +147,17 @@ class Cluster:
             self.finished.clear()
         self.until(lambda: not self.pods, "every pod gone")
 
+    def trigger(self, cronjob: str, namespace: str) -> str:
+        """A CronJob's Job, now, as `kubectl create job --from` makes it: its name."""
+        found = self.find("CronJob", cronjob, namespace)
+        assert found, f"no CronJob {cronjob}"
+        name = f"{cronjob}-{secrets.token_hex(2)}"
+        metadata = {"name": name, "namespace": namespace}
+        made = {**found["spec"]["jobTemplate"], "kind": "Job", "metadata": metadata}
+        with self.lock:
+            self.objects = {**self.objects, ("Job", namespace, name): made}
+        return name
+
     def beside(self, namespace: str, each: Object) -> None:
         self.outside[(each["kind"], namespace, each["metadata"]["name"])] = each
 
@@ -206,9 +219,14 @@ class Cluster:
 
     def steps(self, owner: Object, own: list[Pod], scalers: list[Object]) -> Steps:
         if owner["kind"] == "Job":
+            name = owner["metadata"]["name"]
             if controllers.finished(own):
-                self.finished.add(owner["metadata"]["name"])
-            return controllers.job(owner, own)
+                self.finished.add(name)
+            for pod in own:
+                if pod.phase is Phase.FAILED:
+                    self.failures[name] = self.failures.get(name, 0) + 1
+                    pod.phase = Phase.GONE
+            return controllers.job(owner, own, self.failures.get(name, 0))
         replicas = controllers.least(owner, scalers)
         if owner["kind"] == "StatefulSet":
             return controllers.statefulset(owner, own, replicas)
@@ -272,6 +290,10 @@ class Cluster:
     def program(self) -> None:
         """Firewall and names, where they have changed."""
         peers = [*self.strangers, *self.pods]
+        now = (tuple(each.address for each in peers), id(self.objects), tuple(self.told.items()))
+        if now == self.programmed:
+            return
+        self.programmed = now
         found = Firewall(
             tuple(Peer(each.namespace, each.labels, each.address) for each in peers),
             tuple(self.of_kind("NetworkPolicy")),

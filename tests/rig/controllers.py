@@ -107,8 +107,8 @@ def numbered(owner: Object, ordinal: int) -> Wanted:
     return Wanted(owner, revision(owner), str(ordinal), {each: f"{each}-{name}" for each in claims})
 
 
-def job(owner: Object, pods: list[Pod]) -> Steps:
-    if pods:
+def job(owner: Object, pods: list[Pod], failures: int) -> Steps:
+    if pods or failures > owner["spec"].get("backoffLimit", 6):
         return Steps()
     return Steps(make=[Wanted(owner, revision(owner))])
 

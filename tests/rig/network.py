@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests import database
+from tests.rig.policies import SERVICES
 
 TOOLS = ("ip", "nft", "runc", "openssl", "mount")
 NODE = "10.244.0.1"
-SERVICES = "10.96.0.0/16"
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 database.LACKING["rig"] = "rendered pods cannot be run (root, network namespaces, nft, runc, openssl)"

@@ -40,6 +40,7 @@ class Phase(Enum):
     PENDING = "Pending"
     RUNNING = "Running"
     SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
     TERMINATING = "Terminating"
     GONE = "Gone"
 
@@ -99,7 +100,8 @@ class Runner:
             self.ready = self.started = False
             code = self.container.ended()
             self.ended_with.append(-1 if code is None else code)
-            if code == 0 and self.pod.spec.get("restartPolicy", "Always") == "OnFailure":
+            policy = self.spec.get("restartPolicy") or self.pod.spec.get("restartPolicy", "Always")
+            if policy == "Never" or (policy == "OnFailure" and code == 0):
                 self.finished = True
                 return
             self.restarts += 1
@@ -219,6 +221,9 @@ class Pod:
                 for runner in self.runners:
                     runner.begin()
                 self.outlive()
+        except BaseException as fault:  # a thread's: whoever waits is shown it
+            self.cluster.fault = fault
+            raise
         finally:
             self.end()
 
@@ -285,7 +290,8 @@ class Pod:
     def outlive(self) -> None:
         while not self.stopping.wait(TICK):
             if self.runners and all(each.finished for each in self.runners):
-                self.phase = Phase.SUCCEEDED
+                good = all(each.ended_with[-1] == 0 for each in self.runners)
+                self.phase = Phase.SUCCEEDED if good else Phase.FAILED
                 return
 
     def container(self, spec: Object) -> Container | None:
@@ -384,15 +390,16 @@ class Pod:
         container.signal(signal.SIGKILL)
 
     def end(self) -> None:
-        done = self.phase is Phase.SUCCEEDED
-        self.phase = self.phase if done else Phase.TERMINATING
+        outcome = self.phase if self.phase in (Phase.SUCCEEDED, Phase.FAILED) else None
+        self.phase = Phase.TERMINATING
+        self.stopping.set()
         end_all(self.runners, self, 0.0 if self.force else self.grace)
         end_all(self.sidecars, self, 0.0 if self.force else self.grace)
         self.cluster.hub.detach(self.network)
         if hasattr(self, "volumes"):
             self.volumes.remove()
         shutil.rmtree(self.cluster.where / "pods" / self.name, ignore_errors=True)
-        self.phase = self.phase if done else Phase.GONE
+        self.phase = outcome or Phase.GONE
 
 
 def end_all(runners: Iterable[Runner], pod: Pod, grace: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.chart.charts import Object, matches
 
+SERVICES = "10.96.0.0/16"  # where their addresses are taken from
 EVERYWHERE = "0.0.0.0/0"
 HEAD = """\
 add table inet rig
@@ -103,12 +104,8 @@ class Firewall:
         yield "  chain forward {"
         yield "    type filter hook forward priority 0; policy drop;"
         yield "    ct state established,related accept"
-        for service in self.services:
-            if not service.endpoints:
-                yield (
-                    f"    ip daddr {service.address} {service.protocol} dport {service.port}"
-                    " reject with icmp port-unreachable"
-                )
+        # Whatever was not translated has no endpoints, or is no Service any more.
+        yield f"    ip daddr {SERVICES} reject with icmp port-unreachable"
         for side, found in jumps.items():
             if found:
                 yield f"    ip {side} vmap {{ {', '.join(found)} }}"

@@ -209,6 +209,23 @@ def test_volumes_belong_to_the_group_and_the_root_is_read_only(cluster: Cluster)
         pod.execute("touch", "/tmp/x")
 
 
+def test_a_cronjob_runs_when_it_is_asked_to_and_a_failure_is_tried_again(cluster: Cluster) -> None:
+    """With a sidecar beside it, which does not keep it from ending."""
+    script = "echo tried >>/keep/story; test $(wc -l </keep/story) -ge 2"
+    beside = {**container(LOOP.replace("/keep/story", "/keep/beside")), "name": "beside"}
+    pod = spec(container(script), {**beside, "restartPolicy": "Always"}, restartPolicy="Never")
+    pod["volumes"] = [{"name": "keep", "persistentVolumeClaim": {"claimName": "keep-town-0"}}]
+    template = {"spec": {"template": {"metadata": {"labels": {}}, "spec": pod}}}
+    metadata = {"name": "nightly", "namespace": "test"}
+    cluster.apply([{"kind": "CronJob", "metadata": metadata, "spec": {"jobTemplate": template}}])
+    assert cluster.pods == []
+    name = cluster.trigger("nightly", "test")
+    cluster.until(lambda: name in cluster.finished, "its end")
+    assert story(cluster) == ["tried", "tried"]
+    said = (cluster.where / "claims" / "keep-town-0" / "beside").read_text().split()
+    assert said == ["began", "stopped", "began", "stopped"]
+
+
 def test_what_the_api_server_would_refuse_is_refused(cluster: Cluster) -> None:
     before = stateful(spec(container(LOOP)))
     after = {**before, "spec": {**before["spec"], "podManagementPolicy": "Parallel"}}

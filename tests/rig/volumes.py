@@ -35,6 +35,7 @@ class Volumes:
     claimed: Mapping[str, str]  # claim of a template -> name of the claim
 
     def make(self) -> None:
+        self.pod.mkdir(exist_ok=True)
         for volume in self.spec.get("volumes", []):
             place = self.pod / volume["name"]
             if place.exists():
