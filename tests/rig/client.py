@@ -88,9 +88,6 @@ class Client:
         finally:
             connection.close()
 
-    def knocks(self, address: str, port: int) -> str:
-        return knock(self.stranger.network, address, port)
-
 
 def knock(namespace: str, address: str, port: int, seconds: float = 0.7) -> str:
     """What comes of a connection: policies drop, so nothing does."""

@@ -77,6 +77,7 @@ class Cluster:
         self.told: dict[str, tuple[str, ...]] = {}  # as the proxies know them
         self.loaded, self.published = "", ""
         self.programmed: object = None
+        self.fixed: tuple[Service, ...] = ()
 
     # ---- up and down ----
 
@@ -262,6 +263,7 @@ class Cluster:
             self.namespaces.setdefault(namespace, {"kubernetes.io/metadata.name": namespace})
             self.strangers.append(made)
             self.history[address] = made
+            self.program()
         return made
 
     def services(self) -> Iterator[tuple[str, Object]]:
@@ -290,7 +292,8 @@ class Cluster:
     def program(self) -> None:
         """Firewall and names, where they have changed."""
         peers = [*self.strangers, *self.pods]
-        now = (tuple(each.address for each in peers), id(self.objects), tuple(self.told.items()))
+        addresses = tuple(each.address for each in peers)
+        now = (addresses, id(self.objects), tuple(self.told.items()), self.fixed)
         if now == self.programmed:
             return
         self.programmed = now
