@@ -109,7 +109,7 @@ class Producer:
     token: str
     service: str  # of the lines
     rate: float = 200.0
-    batch: int = 20
+    batch: int = 10
     sent: int = 0
     waits: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
@@ -134,13 +134,16 @@ class Producer:
             self.failure = failure
 
     def produce(self, address: str) -> None:
-        """Two connections by turns, so that both pods are met."""
+        """By turns on a connection that is kept and on a new one: every pod is met, to its last moment."""
         target = Target(f"http://{address}", self.token)
         senders = [Sender(target, patience=120, on_wait=self.waited) for _ in range(2)]
         begun = time.monotonic()
         for number in self.numbers():
             self.over.wait(max(0.0, begun + self.sent / self.rate - time.monotonic()))
-            senders[number % 2].post(self.body(number), f"{self.service}-{number}")
+            kept = number % 2 == 0
+            senders[kept].post(self.body(number), f"{self.service}-{number}")
+            if not kept:
+                senders[kept].close()
             self.sent += self.batch
         for sender in senders:
             sender.close()

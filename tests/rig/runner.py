@@ -120,7 +120,7 @@ class Runner:
         end(container, self.spec, self.pod, self.pod.grace)
 
 
-def end_all(runners: Iterable[Runner], pod: Pod, grace: float) -> None:
+def end_all(runners: Iterable[Runner], pod: "Pod", grace: float) -> None:
     threads = [
         threading.Thread(target=end, args=(each.container, each.spec, pod, grace))
         for each in runners
@@ -135,7 +135,7 @@ def end_all(runners: Iterable[Runner], pod: Pod, grace: float) -> None:
             runner.thread.join()
 
 
-def end(container: Container, spec: Object, pod: Pod, grace: float) -> None:
+def end(container: Container, spec: Object, pod: "Pod", grace: float) -> None:
     """preStop, then SIGTERM to process 1, then SIGKILL: all within the grace period."""
     began = time.monotonic()
     if grace:
@@ -150,7 +150,7 @@ def end(container: Container, spec: Object, pod: Pod, grace: float) -> None:
     container.wait(30)
 
 
-def before_stop(container: Container, hook: Object | None, pod: Pod, grace: float) -> None:
+def before_stop(container: Container, hook: Object | None, pod: "Pod", grace: float) -> None:
     if hook is None:
         return
     if sleep := hook.get("sleep"):
