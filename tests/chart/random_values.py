@@ -69,7 +69,7 @@ def of_type(kind: str, wanted: charts.Object) -> st.SearchStrategy[Any]:
 def of_object(draw: st.DrawFn, wanted: charts.Object) -> charts.Object:
     told = wanted.get("properties", {})
     names = draw(st.lists(st.sampled_from(sorted(told)), max_size=FEW, unique=True)) if told else []
-    made = {name: draw(of(told[name])) for name in {*names, *wanted.get("required", [])}}
+    made = {name: draw(of(told.get(name, {}))) for name in {*names, *wanted.get("required", [])}}
     more = wanted.get("additionalProperties", True)
     if more is False:
         return made

@@ -3,8 +3,8 @@
 Run by a Job with a Role that may create Secrets and read and fill up this one. It is not part of the release:
 rendering stays the same each time, no upgrade and no GitOps controller turns the secrets over, and what was
 encrypted or hashed with them on the volumes still fits when the release is removed and installed again.
-Only Python's own library: the image may be any version of Logboom. And never under the name of a module of it:
-where a script lies Python looks first.
+Only Python's own library: the image may be any version of Logboom. And never by the name of one of its
+modules: where a script lies Python looks first.
 """
 
 import base64
