@@ -26,7 +26,7 @@ from webapp.local.liveness import Watch
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds before a restart; doubles with each early death
 SETTLED_SECONDS = 3.0  # a child that lived this long was killed rather than broken: it starts again at once
 GOOD_SECONDS = 600.0  # the same for one that had to be killed because it stood still
-STACKS_SECONDS = 1.0  # from asking for the stacks to the kill
+STACKS_SECONDS = 3.0  # from asking for the stacks to the kill: a busy machine writes them late
 READY_SECONDS = 60.0
 ERROR = re.compile(r"\w*(Error|Exception|Improperly\w+|FATAL|Broker)\b.*:|\berror:")
 
