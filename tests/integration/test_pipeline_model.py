@@ -49,6 +49,7 @@ def setting(
     seen = RecordedOs()
     monkeypatch.setattr(spool, "os", seen)
     monkeypatch.setattr(pump, "PACE_SECONDS", 0)
+    monkeypatch.setattr(pump, "SPILL_AGE_MS", pump.SPILL_AGE_MS)  # the plant turns it: put back afterwards
     monkeypatch.setattr(pump, "AGAIN_MS", 3_600_000)
     monkeypatch.setattr(sift, "MOST", 2)
     monkeypatch.setattr(ledger, "SETTLE_SECONDS", -61)
