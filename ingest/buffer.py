@@ -300,11 +300,6 @@ class Buffer:
             memory_max=bound,
         )
 
-    def drain_rate(self) -> float:
-        """Rows a second that left the queue in the last half minute."""
-        *_, now, _, drain = DEPTH.run(self.client)
-        return rate(pairs(drain), int(now))
-
     def minutes(self, *, since_ms: int = 0) -> list[Minute]:
         """The books of every minute that changed since then (the server's clock), oldest change first."""
         with speaking():

@@ -15,9 +15,8 @@ import redis
 
 from webapp import spilled
 from webapp.spilled import Volume
-from workers import spill
 from workers.errors import Damaged
-from workers.spool import Spool
+from workers.spool import Spool, written_us
 
 SECONDS = 0.5  # of reading at once, or one file: the rest is for the next time
 
@@ -85,7 +84,7 @@ class Recount:
             batches=sum(one.batches for one in self._counted.values()),
             rows=sum(one.rows for one in self._counted.values()),
             bytes=self._spool.holds()[1],
-            oldest_us=min(map(written_us, paths), default=0),
+            oldest_us=min((written_us(name) or 0 for name in paths), default=0),
             aside=len(self._spool.aside()),
             uncounted=uncounted,
         )
@@ -98,8 +97,3 @@ def size_and_time(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return 0, 0
     return found.st_size, found.st_mtime_ns
-
-
-def written_us(name: str) -> int:
-    stem = name.removesuffix(spill.SUFFIX)
-    return int(stem) if stem.isdigit() else 0

@@ -92,7 +92,8 @@ class Spool:
         try:
             self._sweep()
             # Also above what was set aside: under a name given twice, the one would replace the other.
-            self._newest_us = max(map(_written_us, self.waiting() + self.aside()), default=0)
+            named = [written_us(path.name) or 0 for path in self.waiting() + self.aside()]
+            self._newest_us = max(named, default=0)
             self.holds()
         except BaseException:
             self.close()
@@ -210,6 +211,7 @@ def _free(path: Path, suffix: str) -> Path:
     return next(aside for name in names if not (aside := path.with_name(name + suffix)).exists())
 
 
-def _written_us(path: Path) -> int:
-    stem = path.name.partition(".")[0]
-    return int(stem) if stem.isdigit() else 0
+def written_us(name: str) -> int | None:
+    """When a file was written, as its name says (a header may be damaged); None for somebody else's name."""
+    stem = name.partition(".")[0]
+    return int(stem) if stem.isascii() and stem.isdigit() else None

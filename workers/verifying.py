@@ -23,6 +23,7 @@ from webapp.pipeline.saying import plain
 from workers import spill, volumes
 from workers.database import Database
 from workers.errors import Damaged
+from workers.spool import written_us
 
 Fate = Literal["stored", "queued", "missing", "settled", "unknown"]
 MEANING: dict[Fate, str] = {
@@ -119,7 +120,7 @@ def left_of(path: Path, data: bytes) -> tuple[spill.Contents, str]:
         contents = spill.decode(data)
         return contents, contents.damage or ""
     except Damaged as error:
-        return spill.behind_header(data, volumes.written_us(path) or 0), str(error)
+        return spill.behind_header(data, written_us(path.name) or 0), str(error)
 
 
 class Fates:

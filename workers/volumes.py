@@ -15,7 +15,7 @@ from typing import Literal
 
 from workers import spill
 from workers.errors import Damaged
-from workers.spool import BAD, OLD, OLDEST_DAYS
+from workers.spool import BAD, OLD, OLDEST_DAYS, written_us
 
 Kind = Literal["waiting", "damaged", "old", "unfinished"]
 KINDS: dict[str, Kind] = {spill.SUFFIX: "waiting", BAD: "damaged", OLD: "old", ".tmp": "unfinished"}
@@ -92,14 +92,8 @@ def owned(directory: Path) -> bool:
     return False
 
 
-def written_us(path: Path) -> int | None:
-    """What the name says: a header may be damaged."""
-    stem = path.name.partition(".")[0]
-    return int(stem) if stem.isascii() and stem.isdigit() else None
-
-
 def age_seconds(path: Path) -> float | None:
-    written = written_us(path)
+    written = written_us(path.name)
     return None if written is None else max(0.0, time.time() - written / 1_000_000)
 
 

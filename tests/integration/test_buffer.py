@@ -341,11 +341,11 @@ def test_depth_counts_what_is_in_line_in_hands_and_spilled(any_broker: redis.Red
 
 
 def test_the_drain_rate_is_of_rows_that_left_the_queue(buffer: Buffer) -> None:
-    assert buffer.drain_rate() == 0
+    assert buffer.depth().drain_rate == 0
     for _ in range(5):
         buffer.accept(offer(rows=100))
     buffer.finish(moves(buffer.claim("w").batches, State.STORED))
-    assert 0 < buffer.drain_rate() <= 500
+    assert 0 < buffer.depth().drain_rate <= 500
 
 
 def test_scripts_are_loaded_again_after_the_server_forgot_them(buffer: Buffer) -> None:

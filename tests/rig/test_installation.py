@@ -8,21 +8,19 @@ import base64
 import json
 import re
 import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tests import database
 from tests.chart import charts
-from tests.rig import client, network
+from tests.rig import client
 from tests.rig.client import Client, Producer, Reader
 from tests.rig.cluster import Cluster
 from tests.rig.pod import Phase, Pod
+from tests.rig.scene import standing
 from webapp.local import timescale
 
 pytestmark = pytest.mark.acceptance
@@ -44,18 +42,8 @@ SAID_WHEN = re.compile(r"\((429|503)\)$")  # refusals that come with a Retry-Aft
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """An empty one. Not below /tmp: that may be a small file system in memory, or closed to other users."""
-    if not network.able():
-        database.lack("rig")
-    where = Path(tempfile.mkdtemp(prefix="logboom-rig-", dir="/var/tmp"))
-    where.chmod(0o755)
-    made = Cluster(where)
-    try:
-        made.up()
+    with standing() as made:
         yield made
-    finally:
-        made.down()
-        shutil.rmtree(where, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """That the rig leads a pod's life as the kubelet does, on pods of a few lines of shell."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests import database
 from tests.chart.charts import Object
-from tests.rig import controllers, images, network
+from tests.rig import controllers, images
 from tests.rig.cluster import Cluster
 from tests.rig.images import Image
 from tests.rig.pod import Phase, Pod
+from tests.rig.scene import standing
 
 pytestmark = pytest.mark.acceptance
 USER = 10001
@@ -27,17 +26,8 @@ def tiny(where: Path) -> dict[str, Image]:
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Cluster]:
-    if not network.able():
-        database.lack("rig")
-    where = Path(tempfile.mkdtemp(prefix="logboom-rig-", dir="/var/tmp"))
-    where.chmod(0o755)
-    made = Cluster(where, tiny)
-    try:
-        made.up()
+    with standing(tiny) as made:
         yield made
-    finally:
-        made.down()
-        shutil.rmtree(where, ignore_errors=True)
 
 
 @pytest.fixture

@@ -8,20 +8,13 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from tests.challenged import RUN, head
 from webapp.challenge import checking, lines
 from webapp.challenge.checking import Quarantine, Recount, Resting
-from webapp.challenge.journal import Account, Entry, Head
+from webapp.challenge.journal import Account, Entry
 from webapp.challenge.lines import Line, Place
 
-RUN = "20261124T120000Z-0badcafe"
-HEAD = Head(
-    run=RUN,
-    seed=1,
-    ingest_url="http://i",
-    web_url="http://w",
-    source="challenge",
-    opened="2026-11-24T12:00:00Z",
-)
+HEAD = head()
 SIZE = 8
 # Number, outcome, poison: what is in the store below is what such outcomes promise.
 ACCEPTED, POISONED, THERE, NOT_THERE, REFUSED, GARBAGE, HALF_POISON = range(7)

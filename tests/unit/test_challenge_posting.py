@@ -12,20 +12,13 @@ import pytest
 
 from ingest.client import Target
 from ingest.journal import Journal, JournalBusy
+from tests.challenged import RUN, head, serving
 from webapp.challenge import journal, lines, posting
-from webapp.challenge.journal import Account, BadJournal, Book, Entry, Head
+from webapp.challenge.journal import Account, BadJournal, Book, Entry
 from webapp.challenge.lines import Batch
 from webapp.challenge.posting import SHARES, Load, Posting
 
-RUN = "20261124T120000Z-0badcafe"
-HEAD = Head(
-    run=RUN,
-    seed=1,
-    ingest_url="http://i",
-    web_url="http://w",
-    source="challenge",
-    opened="2026-11-24T12:00:00Z",
-)
+HEAD = head()
 BATCH = lines.make(RUN, 0, 5, 2)
 PLAIN = lines.make(RUN, 0, 5)
 GARBAGE = lines.make(RUN, 0, 0, 2)
@@ -92,13 +85,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ingest() -> Iterator[Ingest]:
-    server = Ingest()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Ingest()) as server:
+        yield server
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -1,7 +1,6 @@
 """Reading back: only a whole export counts, a web that is killed is asked again, silence proves nothing."""
 
 import base64
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,12 +10,12 @@ import msgspec
 import pytest
 
 from ingest.client import Response, Target
+from tests.challenged import RUN, serving
 from webapp.challenge import lines, login, targets
 from webapp.challenge.login import NoSession
 from webapp.challenge.reading import Reader, Stale, Unreadable, whole
 from webapp.challenge.targets import Given
 
-RUN = "20261124T120000Z-0badcafe"
 LINE = msgspec.json.encode(lines.line(RUN, 0, 0, lines.began_ns(RUN))[1])
 BUSY = (503, b'{"detail": "the database restarts"}')
 
@@ -77,13 +76,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def web() -> Iterator[Web]:
-    server = Web()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Web()) as server:
+        yield server
 
 
 # ---- lines ----

@@ -13,22 +13,15 @@ from typing import Any
 
 import pytest
 
+from tests.challenged import RUN, head
 from webapp.challenge import faults, verdict
 from webapp.challenge.checking import Difference
 from webapp.challenge.faults import Command, Faults, Local, NotDone, NotHere
-from webapp.challenge.journal import Account, Entry, Event, Head
+from webapp.challenge.journal import Account, Entry, Event
 from webapp.challenge.verdict import Verdict
 from webapp.challenge.watching import MOST_PENDING, Watcher
 
-RUN = "20261124T120000Z-0badcafe"
-HEAD = Head(
-    run=RUN,
-    seed=42,
-    ingest_url="http://i",
-    web_url="http://w",
-    source="challenge",
-    opened="2026-11-24T12:00:00Z",
-)
+HEAD = head(42)
 
 
 def entry(number: int, outcome: Any = "accepted", **more: Any) -> Entry:

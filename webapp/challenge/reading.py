@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -34,25 +34,6 @@ class Unreadable(Exception):
 
 class Stale(Unreadable):
     """The as_of went by (an hour, or something was erased): read again under a fresh one."""
-
-
-class Back(Protocol):
-    """What the checker needs of an installation."""
-
-    def place(self) -> tuple[str, str]:
-        """An as_of, and the server's time."""
-
-    def lines(self, as_of: str, batches: int, size: int) -> Iterator[Line]:
-        """Of the run, batch numbers 0 to `batches`, each line as often as it is there."""
-
-    def quarantine(self, since: str) -> Iterator[tuple[int, Resting]]:
-        """Entries of the source, without their bytes."""
-
-    def raw(self, entry: int) -> bytes: ...
-
-    def receipt(self, batch: str) -> dict[str, Any] | None: ...
-
-    def ledger(self, since: str, until: str) -> dict[str, Any]: ...
 
 
 @dataclass

@@ -129,8 +129,6 @@ def sent_figures(account: Account) -> dict[str, Any]:
         "POST ms": percentiles([entry.ms for entry in accepted if entry.ms]),
     }
 
-    return planted_by_reason(entries)
-
 
 def reasons(entries: Sequence[Entry]) -> dict[str, int]:
     return dict(sorted(Counter(entry.why for entry in entries).items()))
